@@ -1,0 +1,55 @@
+"""Images, image-level labels and ground truth, behind one interface; free of torch.
+
+``load_dataset(spec, split)`` opens any of them. A spec is ``voc:ROOT``, ``coco:ROOT``, ``folder:ROOT``
+or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks included).
+"""
+
+from dataclasses import replace
+from importlib import import_module
+
+from amn_core.data.base import Dataset, FileDataset, Problem, describe_problems, find_problems
+from amn_core.data.images import DataError, load_image, load_label_image
+
+__all__ = [
+    "DataError", "Dataset", "FileDataset", "Problem", "describe_problems", "find_problems",
+    "load_dataset", "load_image", "load_label_image", "parse_options", "select_ids",
+]
+
+
+def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
+    """Open a data set by its spec.
+
+    Args:
+        spec: ``voc:ROOT``, ``folder:ROOT``, ``coco:ROOT`` or ``scenes[:key=value,…]``.
+        split: name of a split, or the path of a list of ids.
+        skip_broken: leave out listed images that have no file, instead of refusing.
+
+    Raises:
+        DataError: an unknown kind, or what the kind's reader finds missing.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "scenes":
+        return import_module("amn_core.data.scenes").open_scenes(parse_options(rest), split)
+    if kind not in ("voc", "folder", "coco") or not rest:
+        raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
+    opener = getattr(import_module(f"amn_core.data.{kind}"), f"open_{kind}")
+    return opener(rest, split, skip_broken)
+
+
+def parse_options(text: str) -> dict[str, str]:
+    """Parse ``key=value,key=value`` into a dict; the empty text gives an empty dict."""
+    options: dict[str, str] = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise DataError(f"option {part!r}: expected key=value")
+        options[key.strip()] = value.strip()
+    return options
+
+
+def select_ids(dataset: Dataset, ids: tuple[str, ...]) -> Dataset:
+    """Restrict a data set to some of its ids, in the order given."""
+    unknown = [image_id for image_id in ids if image_id not in set(dataset.ids)]
+    if unknown:
+        raise DataError(f"{unknown[0]} is not in the split {dataset.split} of {dataset.spec}")
+    return replace(dataset, ids=tuple(ids))  # every data set is a frozen dataclass

@@ -1,0 +1,163 @@
+"""A run: one method on one data set, as a folder that explains itself.
+
+RUN/run.json     method, checkpoint and its hash, data, split, protocol, versions, command
+RUN/maps/ID.npz  activation maps (`amn_core.formats.maps`); absent where only the tables are handed on
+RUN/counts.npz   the integer table from which every figure is computed (`amn_core.formats.counts`)
+RUN/model.pth    the checkpoint, in the bundled runs
+"""
+
+import platform
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from amn_core import __version__
+from amn_core.constants import METHOD_LABELS, METHODS
+from amn_core.formats.files import read_json, write_json
+from amn_core.formats.maps import load_map
+
+if TYPE_CHECKING:
+    from amn_core.sweep.counts import Counts
+
+FORMAT = "amn-run"
+FORMAT_VERSION = 1
+REQUIRED = ("name", "method", "data", "split", "class_names", "protocol")
+
+
+@dataclass(frozen=True)
+class Run:
+    """An opened run folder; `meta` is the content of its run.json."""
+
+    path: Path
+    meta: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name to show, unique enough for a legend."""
+        return self.meta["name"]
+
+    @property
+    def method(self) -> str:
+        """One of `METHODS`."""
+        return self.meta["method"]
+
+    @property
+    def method_label(self) -> str:
+        """Name of the method as it is written in a text."""
+        return METHOD_LABELS[self.method]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class index, background first."""
+        return tuple(self.meta["class_names"])
+
+    @property
+    def counts_path(self) -> Path:
+        """Where the counts are, or would be."""
+        return self.path / "counts.npz"
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether the counts were made."""
+        return self.counts_path.is_file()
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the maps are here."""
+        return (self.path / "maps").is_dir()
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """The checkpoint that lies in the folder, if one does."""
+        path = self.path / "model.pth"
+        return path if path.is_file() else None
+
+    @cached_property
+    def map_ids(self) -> tuple[str, ...]:
+        """Ids of the images whose maps are here, sorted."""
+        return tuple(sorted(path.stem for path in (self.path / "maps").glob("*.npz")))
+
+    def map_path(self, image_id: str) -> Path:
+        """Where the map of an image is, or would be."""
+        if image_id in ("", ".", "..") or any(sign in image_id for sign in "/\\\0"):
+            raise ValueError(f"image id {image_id!r} is not a file name")
+        return self.path / "maps" / f"{image_id}.npz"
+
+    def map(self, image_id: str, size: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Load the maps of an image: cam (K, H, W) float32 in [0, 1], class_ids (K,) int64."""
+        return load_map(self.map_path(image_id), size)
+
+    def counts(self) -> "Counts":
+        """Load the counts."""
+        from amn_core.formats.counts import load_counts  # not needed to read maps
+
+        if not self.has_counts:
+            raise ValueError(f"{self.path}: no counts yet; run `python -m amn_core count --run {self.path} …`")
+        return load_counts(self.counts_path)
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        ValueError: no such folder, no run.json in it, or a run.json that lacks something; names it.
+    """
+    path = Path(path)
+    if not (path / "run.json").is_file():
+        raise ValueError(f"{path}: not a run folder (no run.json in it)")
+    meta = read_json(path / "run.json")
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise ValueError(f"{path / 'run.json'}: not the description of a run")
+    if meta.get("version", 0) > FORMAT_VERSION:
+        raise ValueError(f"{path / 'run.json'}: written by a newer version; update this package")
+    missing = [key for key in REQUIRED if key not in meta]
+    if missing or meta["method"] not in METHODS:
+        wrong = f"lacks {', '.join(missing)}" if missing else f"has the unknown method {meta['method']!r}"
+        raise ValueError(f"{path / 'run.json'}: {wrong}")
+    return Run(path, meta)
+
+
+def save_run(path: str | Path, meta: dict[str, Any]) -> Run:
+    """Write run.json into a folder (made if need be) and open it; format, versions and date are added."""
+    path = Path(path)
+    stamped = {"format": FORMAT, "version": FORMAT_VERSION, **meta}
+    stamped.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
+    stamped.setdefault("versions", collect_versions())
+    write_json(path / "run.json", stamped)
+    return load_run(path)
+
+
+def find_runs(root: str | Path) -> list[Run]:
+    """Find every readable run below a folder, sorted by path; folders that cannot be read are passed over."""
+    runs = []
+    for description in sorted(Path(root).rglob("run.json")):
+        try:
+            runs.append(load_run(description.parent))
+        except ValueError:
+            continue
+    return runs
+
+
+def collect_versions() -> dict[str, str]:
+    """Collect the versions that a result depends on, without importing anything heavy."""
+    versions = {"amn_core": __version__, "python": platform.python_version(), "platform": sys.platform}
+    for package in ("torch", "torchvision", "numpy", "pillow"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def describe_data(spec: str) -> tuple[str, str]:
+    """Split a spec into what may be shown anywhere (``voc:VOC2012``) and where it lies on this machine."""
+    kind, _, rest = spec.partition(":")
+    if kind not in ("voc", "folder", "coco"):
+        return spec, ""
+    return f"{kind}:{Path(rest).resolve().name}", str(Path(rest).resolve())
