@@ -1,0 +1,43 @@
+"""The app's entry: ``streamlit run app/main.py``. Navigation only."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ on the path, not its parent
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from app import state
+from app.components.frame import render_frame
+
+SCREENS = {
+    "": (("explore", "Explore"), ("activation", "Activation"), ("curves", "Curves"), ("images", "Images")),
+    "Work": (
+        ("photo", "Your photo"), ("threshold", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"),
+        ("lessons", "Lessons"), ("data_and_runs", "Data and runs"),
+    ),
+}
+
+
+def build_pages() -> dict[str, list]:
+    """Build the navigation from the screens that are there."""
+    folder = Path(__file__).parent / "screens"
+    pages = {
+        section: [
+            st.Page(folder / f"{name}.py", title=title, url_path=name.replace("_", "-"), default=name == "explore")
+            for name, title in screens if (folder / f"{name}.py").is_file()
+        ]
+        for section, screens in SCREENS.items()
+    }
+    return {section: found for section, found in pages.items() if found}
+
+
+st.set_page_config(page_title="AMN · thresholds", page_icon=":material/contrast:", layout="wide")
+page = st.navigation(build_pages(), position="top")
+render_frame()
+state.begin()
+try:
+    page.run()
+finally:
+    state.publish()

@@ -1,0 +1,118 @@
+"""Where the app may look for runs and data sets: bundled, ``runs/``, the environment, and what was added.
+
+No path ever comes from a URL: a run is chosen by its key among those that were found here.
+"""
+
+import os
+from pathlib import Path
+
+from amn_core.data import DataError, load_dataset
+from amn_core.formats.files import read_json, write_json
+from amn_core.formats.runs import Run, load_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ADDED = REPOSITORY / "runs" / "added.json"
+DEPTH = 4
+
+
+def list_run_roots() -> tuple[Path, ...]:
+    """List the folders to search for runs: bundled first, then own, then those of AMN_RUNS, then added ones."""
+    named = [Path(part) for part in os.environ.get("AMN_RUNS", "").split(os.pathsep) if part]
+    added = [Path(part) for part in load_added()["runs"]]
+    roots = [REPOSITORY / "checkpoints", REPOSITORY / "runs", *named, *added]
+    return tuple(dict.fromkeys(root for root in roots if root.is_dir()))
+
+
+def list_data_specs() -> tuple[str, ...]:
+    """List the data sets that the user told of: those of AMN_DATA (joined by semicolons), then added ones."""
+    named = [part for part in os.environ.get("AMN_DATA", "").split(";") if part]
+    return tuple(dict.fromkeys([*named, *load_added()["data"]]))
+
+
+def load_added() -> dict[str, list[str]]:
+    """Load what was added on the screen: ``runs``, a list of folders, and ``data``, a list of specs."""
+    try:
+        stored = read_json(ADDED)
+    except ValueError:
+        stored = {}
+    stored = stored if isinstance(stored, dict) else {}
+    return {kind: [str(item) for item in stored.get(kind, [])] for kind in ("runs", "data")}
+
+
+def add_run_root(folder: str) -> Path:
+    """Remember a folder that holds runs, or is one.
+
+    Raises:
+        ValueError: no such folder, or no run in it.
+    """
+    path = Path(folder).expanduser().resolve()
+    if not path.is_dir():
+        raise ValueError(f"{folder}: no such folder; give the folder of a run or one that holds runs")
+    if not find_run_folders(path):
+        raise ValueError(f"{folder}: no run in it (no run.json in this folder or {DEPTH - 1} levels below)")
+    store_added("runs", str(path))
+    return path
+
+
+def add_data_spec(spec: str, split: str) -> str:
+    """Remember a data set, after opening it once.
+
+    Raises:
+        DataError: the data set cannot be opened; the message says what is missing.
+    """
+    kind, _, rest = spec.partition(":")
+    spec = f"{kind}:{Path(rest).expanduser().resolve()}" if kind in ("voc", "folder", "coco") and rest else spec
+    if not load_dataset(spec, split).ids:
+        raise DataError(f"{spec}: the split {split} has no images")
+    store_added("data", spec)
+    return spec
+
+
+def store_added(kind: str, item: str) -> None:
+    """Add one item to what was added, once."""
+    added = load_added()
+    write_json(ADDED, {**added, kind: [*(old for old in added[kind] if old != item), item]})
+
+
+def remove_added(kind: str, item: str) -> None:
+    """Forget one item; nothing on disk but the list is touched."""
+    added = load_added()
+    write_json(ADDED, {**added, kind: [old for old in added[kind] if old != item]})
+
+
+def find_run_folders(root: Path, depth: int = DEPTH) -> list[Path]:
+    """Find the folders with a run.json, sorted; folders of maps, which may hold thousands of files, are not entered."""
+    if (root / "run.json").is_file():
+        return [root]
+    if depth <= 1:
+        return []
+    with os.scandir(root) as entries:
+        below = sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    return [run for folder in below for run in find_run_folders(Path(folder), depth - 1)]
+
+
+def find_runs() -> dict[str, Run]:
+    """Find every readable run by its key: its path below its root, or the root's own name.
+
+    Where two roots have the same key, the later gets a number: the key is what a URL says.
+    """
+    runs: dict[str, Run] = {}
+    for root in list_run_roots():
+        for folder in find_run_folders(root):
+            key = folder.relative_to(root).as_posix() if folder != root else root.name
+            if folder not in {run.path for run in runs.values()}:
+                add_run(runs, key, folder)
+    return runs
+
+
+def add_run(runs: dict[str, Run], key: str, folder: Path) -> None:
+    """Open a run and put it under a free key; a folder that cannot be read is passed over."""
+    try:
+        run = load_run(folder)
+    except ValueError:
+        return
+    number = 2
+    free = key
+    while free in runs:
+        free, number = f"{key}-{number}", number + 1
+    runs[free] = run

@@ -1,0 +1,170 @@
+"""What all screens share, and its way into the URL and back.
+
+Every choice has one entry in `PARAMS`. A new session reads the URL once; afterwards the session is the
+truth and the URL follows it, so that a rerun with a stale URL never moves a control back.
+
+    value = state.get("t")                            read
+    state.put("t", 0.35)                              write, in a callback or before the widget
+    st.selectbox("Sort by", options, **state.bind("sort", options))   a widget that reads and writes it
+"""
+
+import os
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+PREFIX = "shared:"
+USED = "shared-names-in-use"
+READ_URL = "shared-url-was-read"
+
+
+@dataclass(frozen=True)
+class Param:
+    """One shared choice: its value before anybody chose, and how it is written in a URL.
+
+    `read` raises ValueError for a text that is no value of it; the default is taken then.
+    """
+
+    default: Any
+    read: Callable[[str], Any] = str
+    write: Callable[[Any], str] = str
+
+
+def read_unit(text: str) -> float:
+    """Read a number in [0, 1]."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{text} is not in [0, 1]")
+    return value
+
+
+def write_unit(value: float) -> str:
+    """Write a number in [0, 1] with three digits, the step of the thresholds."""
+    return f"{value:.3f}"
+
+
+def read_list(text: str) -> tuple[str, ...]:
+    """Read names joined by '~', which no run, class or image id of ours contains."""
+    return tuple(filter(None, text.split("~")))
+
+
+def read_flag(text: str) -> bool:
+    """Read 0 or 1."""
+    return bool(("0", "1").index(text))
+
+
+UNIT = {"read": read_unit, "write": write_unit}
+LIST = {"read": read_list, "write": "~".join}
+FLAG = {"read": read_flag, "write": lambda value: str(int(value))}
+
+PARAMS: dict[str, Param] = {
+    # shared by all screens
+    "t": Param(0.35, **UNIT),                # the threshold
+    "data": Param(None),                     # key of a group of runs: data set and split
+    "runs": Param((), **LIST),               # keys of runs; empty means all of the group
+    "image": Param(None),                    # image id
+    "classes": Param((), **LIST),            # names of the classes that count; empty means all
+    "averaging": Param("union"),             # how the mIoU treats absent classes
+    # Explore and the canvas
+    "low": Param(0.10, **UNIT),              # threshold of confident background
+    "layer": Param("heat"),
+    "colours": Param("viridis"),
+    "opacity": Param(0.65, **UNIT),
+    "contour": Param(True, **FLAG),
+    "truth": Param(True, **FLAG),
+    "class": Param("all"),                   # the class shown on the canvas
+    "swipe": Param(False, **FLAG),
+    "hidden": Param((), **LIST),             # runs switched off on the canvas
+    "find": Param(""),
+    "only": Param(None),                     # show images that have this class
+    "sort": Param("regret"),
+    "ascending": Param(False, **FLAG),
+}
+
+
+def begin() -> None:
+    """Start a run of the script: a new session takes its choices from the URL."""
+    st.session_state[USED] = set()
+    if READ_URL not in st.session_state:
+        st.session_state[READ_URL] = True
+        restore(st.query_params.to_dict(), st.session_state)
+
+
+def restore(query: dict[str, str], session: MutableMapping[str, Any]) -> None:
+    """Copy the choices that a URL names into a session; what does not parse is passed over."""
+    for name in query.keys() & PARAMS.keys():
+        try:
+            session[PREFIX + name] = PARAMS[name].read(query[name])
+        except ValueError:
+            continue
+
+
+def get(name: str) -> Any:
+    """Read a shared choice, its default if nobody made it; the URL will name it from now on."""
+    st.session_state.setdefault(USED, set()).add(name)
+    return st.session_state.get(PREFIX + name, PARAMS[name].default)
+
+
+def put(name: str, value: Any) -> None:
+    """Make a shared choice."""
+    st.session_state.setdefault(USED, set()).add(name)
+    st.session_state[PREFIX + name] = value
+
+
+def bind(name: str, options: Sequence[Any] | None = None, then: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Build the keyword arguments that tie a widget to a shared choice.
+
+    Args:
+        options: what may be chosen; a value outside (an old link) falls back to the default, else the first.
+            For a tuple, the values outside are dropped.
+        then: called after the choice was stored.
+
+    Returns:
+        ``key`` and ``on_change`` for any widget whose value is that of the choice.
+    """
+    key = f"widget:{name}"
+    value = fit(get(name), PARAMS[name].default, options)
+    st.session_state[key] = list(value) if isinstance(value, tuple) else value
+
+    def store() -> None:
+        chosen = st.session_state[key]
+        put(name, tuple(chosen) if isinstance(chosen, list) else chosen)
+        if then:
+            then()
+
+    return {"key": key, "on_change": store}
+
+
+def fit(value: Any, default: Any, options: Sequence[Any] | None) -> Any:
+    """Fit a stored value to what is on offer now."""
+    if options is None:
+        return value
+    if isinstance(value, tuple):
+        return tuple(item for item in value if item in options)
+    if value in options:
+        return value
+    return default if default in options or not options else options[0]
+
+
+def publish() -> None:
+    """End a run of the script: write every choice that the screen read, and that is not the default, to the URL."""
+    query = collect(st.session_state.get(USED, set()), st.session_state)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def collect(names: set[str], session: MutableMapping[str, Any]) -> dict[str, str]:
+    """Collect the texts of a URL for some choices, in the order of `PARAMS`; the threshold is always there."""
+    query = {}
+    for name, param in PARAMS.items():
+        value = session.get(PREFIX + name, param.default)
+        if name in names and value is not None and (value != param.default or name == "t"):
+            query[name] = param.write(value)
+    return query
+
+
+def is_classroom() -> bool:
+    """Whether this server is for many viewers: nothing may be started, added, changed or deleted."""
+    return os.environ.get("AMN_CLASSROOM", "") not in ("", "0")
