@@ -99,17 +99,16 @@ def nearest_origin(elevated: Tensor) -> tuple[Tensor, Tensor]:
     """
     side = len(elevated)
     origin = torch.round(elevated * (1.0 / side))
-    excess = origin.sum(0).long()
     offset = elevated - origin * side
-    rank = excess.expand(side, -1).clone()
+    rank = origin.sum(0).to(torch.int16).repeat(side, 1)
     for i in range(side):
         for j in range(i + 1, side):
             smaller = offset[i] < offset[j]
             rank[i] += smaller
             rank[j] += ~smaller
     # Rounding may leave the plane: whole steps bring the outermost coordinates back.
-    shift = (rank < 0).long() - (rank >= side).long()
-    return origin + shift, rank + side * shift
+    shift = (rank < 0).short() - (rank >= side).short()
+    return origin + shift, (rank + side * shift).long()
 
 
 def corner_weights(elevated: Tensor, origin: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,8 +152,10 @@ def find_simplices(features: Tensor, groups: Tensor | None = None) -> Simplices:
     first = ((origin[:-1].long() * side - low[:, None]) * strides[:, None]).sum(0)
     if groups is not None:
         first = first + groups * size
-    walk = steps[axis_at.flip(0)[:-1]]
-    keys = torch.cat([first[None], walk]).cumsum(0).t().contiguous()
+    keys = first.new_empty(len(first), side)
+    for remainder in range(side):
+        keys[:, remainder] = first
+        first = first + steps[axis_at[side - 1 - remainder]]
     return Simplices(keys, weights, steps)
 
 
@@ -186,15 +187,14 @@ def find_neighbours(vertices: Tensor, steps: Tensor) -> tuple[list[Tensor], list
     A vertex without a neighbour on one side reads itself with weight 0 instead.
     """
     rows, weights = [], []
-    own = torch.arange(len(vertices), device=vertices.device)
+    own = torch.arange(len(vertices), device=vertices.device, dtype=torch.int32)
+    one = torch.ones(len(vertices), device=vertices.device)
     for step in steps:
         place = torch.searchsorted(vertices, vertices + step).clamp_(max=len(vertices) - 1)
         found = vertices[place] == vertices + step
         here, there = own[found], place[found]
-        row = own[:, None].repeat(1, 3).int()
-        row[here, 1], row[there, 2] = there.int(), here.int()
-        weight = torch.zeros(row.shape, device=vertices.device)
-        weight[:, 0], weight[here, 1], weight[there, 2] = 1.0, 0.5, 0.5
-        rows.append(row)
-        weights.append(weight)
+        behind, has_behind = own.clone(), torch.zeros_like(one)
+        behind[there], has_behind[there] = here, 0.5
+        rows.append(torch.stack([own, torch.where(found, place.int(), own), behind], 1))
+        weights.append(torch.stack([one, 0.5 * found, has_behind], 1))
     return rows, weights
