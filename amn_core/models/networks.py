@@ -1,0 +1,120 @@
+"""The networks of the paper on any backbone: CAM, AMN without LCM, AMN."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from amn_core.models.backbones import Backbone, build_backbone
+
+ASPP_RATES = (6, 12, 18, 24)
+DROPOUT = 0.1
+
+
+class CAMNetwork(nn.Module):
+    """A multilabel classifier whose weights, applied at every position, give class activation maps.
+
+    Source: Zhou et al., Learning Deep Features for Discriminative Localization (2016); the head as in IRN:
+    a 1×1 convolution without bias on the global average.
+    """
+
+    method = "cam"
+
+    def __init__(self, backbone: Backbone, n_classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classifier = nn.Conv2d(backbone.out_channels, n_classes - 1, 1, bias=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Classify images: (B, 3, H, W) in 0–255 to logits (B, C−1) of the foreground classes."""
+        pooled = self.backbone(images).mean(dim=(2, 3), keepdim=True)
+        return self.classifier(pooled).flatten(1)
+
+    def infer_scores(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Infer the activation of every foreground class before normalisation.
+
+        Args:
+            images: (B, 3, H, W) in 0–255.
+            labels: (B, C−1) multi-hot; not used, CAM does not know the labels.
+
+        Returns:
+            (B, C−1, h, w) float32, ReLU of the class scores at output stride 16.
+        """
+        features = self.backbone(images)
+        return F.relu(F.conv2d(features, self.classifier.weight)).float()
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """List the parameters that are new, that is, not from ImageNet."""
+        return list(self.classifier.parameters())
+
+
+class AMNetwork(nn.Module):
+    """The activation manipulation network: features, label conditioning, atrous pyramid of classifiers.
+
+    Source: Lee, Kim and Shim, Threshold Matters in WSSS (2022).
+
+    Args:
+        has_lcm: with the label conditioning module: features × Linear(labels), one factor a channel.
+    """
+
+    def __init__(self, backbone: Backbone, n_classes: int, has_lcm: bool = True) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.label_enc = nn.Linear(n_classes - 1, backbone.out_channels) if has_lcm else None
+        self.dropout = nn.Dropout(DROPOUT)
+        self.aspp = nn.ModuleList(
+            nn.Conv2d(backbone.out_channels, n_classes, 3, padding=rate, dilation=rate) for rate in ASPP_RATES)
+        for branch in self.aspp:
+            nn.init.normal_(branch.weight, 0, 0.01)
+            nn.init.zeros_(branch.bias)
+
+    @property
+    def method(self) -> str:
+        """Name of the method: ``amn`` or ``amn-without-lcm``."""
+        return "amn" if self.label_enc is not None else "amn-without-lcm"
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Classify every position.
+
+        Args:
+            images: (B, 3, H, W) in 0–255.
+            labels: (B, C−1) multi-hot image labels, for the label conditioning.
+
+        Returns:
+            (B, C, h, w) logits at output stride 16, background first.
+        """
+        features = self.backbone(images)
+        if self.label_enc is not None:
+            features = features * self.label_enc(labels.to(features.dtype))[:, :, None, None]
+        features = self.dropout(features)
+        return torch.stack([branch(features) for branch in self.aspp]).sum(0)
+
+    def infer_scores(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Infer the logits of all classes, (B, C, h, w) float32, background first."""
+        return self(images, labels).float()
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """List the parameters that are new, that is, not from ImageNet."""
+        known = {id(parameter) for parameter in self.backbone.parameters()}
+        return [parameter for parameter in self.parameters() if id(parameter) not in known]
+
+
+def build_model(
+    name: str, backbone: str, n_classes: int, backbone_options: dict[str, object] | None = None
+) -> CAMNetwork | AMNetwork:
+    """Build a network with random weights.
+
+    Args:
+        name: ``cam``, ``amn-without-lcm`` or ``amn``.
+        backbone: ``resnet50`` or ``efficientnet_lite0``.
+        n_classes: with background, 21 for VOC.
+        backbone_options: further arguments of the backbone, such as ``stride_on`` or ``dilation``.
+
+    Raises:
+        ValueError: an unknown model or backbone.
+    """
+    features = build_backbone(backbone, **(backbone_options or {}))
+    if name == "cam":
+        return CAMNetwork(features, n_classes)
+    if name in ("amn", "amn-without-lcm"):
+        return AMNetwork(features, n_classes, has_lcm=name == "amn")
+    raise ValueError(f"model {name!r} is unknown; use cam, amn-without-lcm or amn")
