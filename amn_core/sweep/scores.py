@@ -1,120 +1,172 @@
-"""Counts to scores: confusion, IoU, mIoU and what else follows from true and false positives.
+"""Counts to the numbers of a table: one summary of a run under a protocol.
 
-Everything here is a few sums over a small table, for any subset of images, classes and thresholds.
+The steps are in rooms of their own (`confusion`, `curves`, `images`, `separation`) and can be had from here.
 """
+
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from amn_core.constants import BACKGROUND
-from amn_core.sweep.counts import Counts, find_images
+from amn_core.sweep.confusion import (
+    AVERAGINGS,
+    Rates,
+    count_mask,
+    find_classes,
+    nanmean,
+    score_confusion,
+    score_foreground_share,
+    score_iou,
+    score_miou,
+    score_rates,
+)
+from amn_core.sweep.counts import Counts
+from amn_core.sweep.curves import (
+    find_peak,
+    find_plateau,
+    find_threshold,
+    score_mean,
+    score_sensitivity,
+    score_slope,
+    score_width,
+)
+from amn_core.sweep.images import (
+    ImageScores,
+    Oracle,
+    count_best_thresholds,
+    find_best_spread,
+    score_chosen,
+    score_images,
+    score_oracle,
+)
+from amn_core.sweep.protocols import PROTOCOLS, Protocol, find_protocol
+from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_separation
 
-AVERAGINGS = ("union", "all", "present")
+__all__ = [
+    "AVERAGINGS", "PROTOCOLS", "ImageScores", "Oracle", "Protocol", "Rates", "Separation", "Summary",
+    "count_best_thresholds", "count_mask", "find_best_spread", "find_peak", "find_plateau", "find_protocol",
+    "find_threshold", "score_chosen", "score_confusion", "score_foreground_share", "score_images", "score_iou",
+    "score_mean", "score_miou", "score_oracle", "score_pxap", "score_rates", "score_sensitivity",
+    "score_separation", "score_slope", "score_width", "summarise",
+]
 
 
-def divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Divide where the whole is not zero, NaN elsewhere: an undefined score is no score."""
-    part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+@dataclass(frozen=True)
+class Summary:
+    """The numbers of one run under one protocol; scores are fractions of 1, NaN where undefined.
+
+    Attributes:
+        images: how many images. protocol: its name. thresholds, miou: (T,) the curve.
+        foreground_share: (T,) share of the pixels called foreground at each threshold.
+        peak_miou, peak_threshold: the highest mIoU, and the lowest threshold that has it.
+        plateau, plateau_low, plateau_high: width and ends of the unbroken run of thresholds around the peak
+            with mIoU within one point of it.
+        plateau_share: the same run, measured by the share of pixels called foreground at its two ends.
+        mean_miou, mean_miou_share: mean over the grid of thresholds, and over the shares of foreground.
+        chosen_threshold, chosen_miou: the threshold asked for (the peak's, if none), as counted, and its mIoU.
+        slope, slope_share: change of mIoU there, per unit of threshold and of share.
+        sensitivity: the most that an error of 0.05 in the threshold can cost there.
+        mean_regret: mean over images of best mIoU less mIoU at the chosen threshold.
+        oracle_miou: mIoU of the data set when each image uses its own best threshold.
+        best_low, best_high: quartiles of the images' best thresholds.
+        gap, auc, imbalance, gini: mean over the pairs of image and class with both areas in the ground truth.
+        gap_pooled, auc_pooled, imbalance_pooled: all such pixels of all images and classes taken together.
+        pxap: mean over classes of the pixel average precision.
+    """
+
+    images: int
+    protocol: str
+    thresholds: np.ndarray
+    miou: np.ndarray
+    foreground_share: np.ndarray
+    peak_miou: float
+    peak_threshold: float
+    plateau: float
+    plateau_low: float
+    plateau_high: float
+    plateau_share: float
+    mean_miou: float
+    mean_miou_share: float
+    chosen_threshold: float
+    chosen_miou: float
+    slope: float
+    slope_share: float
+    sensitivity: float
+    mean_regret: float
+    oracle_miou: float
+    best_low: float
+    best_high: float
+    gap: float
+    auc: float
+    imbalance: float
+    gini: float
+    gap_pooled: float
+    auc_pooled: float
+    imbalance_pooled: float
+    pxap: float
+
+    def to_dict(self) -> dict:
+        """Turn the summary into plain numbers and lists, NaN as None, for JSON."""
+        return {name: _to_plain(value) for name, value in asdict(self).items()}
 
 
-def nanmean(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Average what is not NaN, NaN where nothing is left, without numpy's warning."""
-    is_defined = ~np.isnan(values)
-    return divide(np.where(is_defined, values, 0).sum(axis=axis), is_defined.sum(axis=axis))
+def _to_plain(value):
+    if isinstance(value, np.ndarray):
+        return [_to_plain(v) for v in value.tolist()]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def sum_above(bins: np.ndarray) -> np.ndarray:
-    """Sum the bins (..., T+1) above each threshold: (..., T) int64, the pixels strictly above it."""
-    reverse = np.cumsum(bins[..., :0:-1], axis=-1, dtype=np.int64)
-    return reverse[..., ::-1]
-
-
-def pool_decisions(counts: Counts, images=None) -> np.ndarray:
-    """Sum the decisions of some images, all by default: (C, C, T+1) int64 by ground truth, class and bin."""
-    n_classes, rows = counts.n_classes, slice(None)
-    if images is not None:
-        is_chosen = np.zeros(len(counts.image_ids), dtype=bool)
-        is_chosen[find_images(counts, images)] = True
-        rows = np.flatnonzero(is_chosen[counts.decision_image])
-    keys = counts.decision_gt[rows].astype(np.int64) * n_classes + counts.decision_class[rows]
-    pooled = np.zeros((n_classes * n_classes, len(counts.thresholds) + 1), dtype=np.int64)
-    bins = counts.decision_bins[rows]
-    for key in np.unique(keys):
-        pooled[key] = bins[keys == key].sum(axis=0, dtype=np.int64)
-    return pooled.reshape(n_classes, n_classes, -1)
-
-
-def score_confusion(counts: Counts, images=None) -> np.ndarray:
-    """Score the confusion matrix of every threshold.
+def summarise(
+    counts: Counts, protocol: str | Protocol = "irn", classes=None, images=None, threshold: float | None = None
+) -> Summary:
+    """Summarise a run: every number of a table from its counts, no map touched.
 
     Args:
-        counts: of the run. images: indices, ids or boolean mask of the images to use; all by default.
-
-    Returns:
-        (T, C, C) int64, pixels by threshold, ground truth and prediction; ground truth 255 is left out.
-    """
-    pooled = pool_decisions(counts, images)
-    above = sum_above(pooled)
-    above[:, BACKGROUND] = 0
-    above[:, BACKGROUND] = pooled.sum(axis=(1, 2))[:, None] - above.sum(axis=1)
-    return np.ascontiguousarray(above.transpose(2, 0, 1))
-
-
-def score_iou(confusion: np.ndarray) -> np.ndarray:
-    """Score the intersection over union of each class from confusion[gt, pred].
-
-    Args:
-        confusion: (..., C, C) pixels.
-
-    Returns:
-        (..., C) in [0, 1], NaN where neither ground truth nor prediction has a pixel.
-    """
-    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return divide(hit, confusion.sum(axis=-1) + confusion.sum(axis=-2) - hit)
-
-
-def find_classes(class_names: tuple[str, ...] | int, classes=None) -> np.ndarray:
-    """Turn class indices or names into indices (n,), all by default.
+        counts: of the run. protocol: a name in PROTOCOLS, or one of your own.
+        classes: names or indices to average over; all by default. images: indices, ids or mask; all by default.
+        threshold: where slope, sensitivity and regret are taken; the peak by default.
 
     Raises:
-        ValueError: if a class is unknown or there is none.
+        ValueError: if the protocol, a class or an image is unknown, or the threshold is outside the grid.
     """
-    names = class_names if isinstance(class_names, tuple) else tuple(map(str, range(class_names)))
-    if classes is None:
-        return np.arange(len(names))
-    found = [names.index(c) if isinstance(c, str) and c in names else c for c in classes]
-    wrong = [c for c in found if isinstance(c, str) or not 0 <= c < len(names)]
-    if wrong or not found:
-        raise ValueError(f"classes {wrong} are not among the {len(names)} classes: give names or 0..{len(names) - 1}")
-    return np.array(sorted(set(map(int, found))))
+    protocol = find_protocol(protocol)
+    counts = counts if images is None else counts.select(images)
+    return Summary(
+        images=len(counts.image_ids), protocol=protocol.name, thresholds=counts.thresholds,
+        **_summarise_curve(counts, protocol, classes, threshold), **_summarise_separation(counts, classes),
+    )
 
 
-def score_miou(confusion: np.ndarray, averaging: str = "union", classes=None) -> np.ndarray:
-    """Score the mean IoU over classes, under one of the averaging rules of the field.
-
-    Args:
-        confusion: (..., C, C) pixels, confusion[gt, pred].
-        averaging: ``union``: over the classes with a pixel in ground truth or prediction (IRN, WeakTr);
-            ``all``: over all classes, an absent one as 0, as their code has it (SEAM, MCTformer);
-            ``present``: over the classes in the ground truth (ToCo, CLIP-ES).
-        classes: indices of the classes to average, background included if 0 is among them; all by default.
-
-    Returns:
-        (...) in [0, 1], NaN where no class is left.
-    """
-    check_averaging(averaging)
-    chosen = find_classes(confusion.shape[-1], classes)
-    return average_iou(score_iou(confusion)[..., chosen], confusion.sum(axis=-1)[..., chosen] > 0, averaging)
-
-
-def check_averaging(averaging: str) -> None:
-    """Raise ValueError if there is no such averaging rule."""
-    if averaging not in AVERAGINGS:
-        raise ValueError(f"averaging is {averaging!r}: choose one of {', '.join(AVERAGINGS)}")
+def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: float | None) -> dict:
+    confusion, grid = score_confusion(counts), counts.thresholds
+    kept = None if classes is None else find_classes(counts.class_names, classes)
+    miou, share = score_miou(confusion, protocol.averaging, kept), score_foreground_share(confusion)
+    peak = int(find_peak(miou))
+    first, last = map(int, find_plateau(miou))
+    at = peak if threshold is None else find_threshold(grid, threshold)
+    images = score_images(counts, protocol.averaging, classes)
+    oracle = score_chosen(counts, images.best_index(), protocol.averaging, classes)
+    low, high = find_best_spread(images)
+    return {
+        "miou": miou, "foreground_share": share, "peak_miou": float(miou[peak]), "peak_threshold": float(grid[peak]),
+        "plateau": float(grid[last] - grid[first]), "plateau_low": float(grid[first]), "plateau_high": float(grid[last]),
+        "plateau_share": float(share[first] - share[last]), "mean_miou": float(score_mean(miou, grid)),
+        "mean_miou_share": float(score_mean(miou, share)), "chosen_threshold": float(grid[at]),
+        "chosen_miou": float(miou[at]), "slope": score_slope(miou, grid, at), "slope_share": score_slope(miou, share, at),
+        "sensitivity": score_sensitivity(miou, grid, at), "mean_regret": float(nanmean(images.regret(grid[at]))),
+        "oracle_miou": oracle.miou, "best_low": low, "best_high": high,
+    }
 
 
-def average_iou(iou: np.ndarray, is_present: np.ndarray, averaging: str, axis: int = -1) -> np.ndarray:
-    """Average IoU over the axis of classes; ``is_present`` tells which are in the ground truth."""
-    if averaging == "all":
-        return np.nan_to_num(iou, nan=0.0).mean(axis=axis)
-    return nanmean(np.where(is_present, iou, np.nan) if averaging == "present" else iou, axis=axis)
+def _summarise_separation(counts: Counts, classes) -> dict:
+    kept = find_classes(counts.class_names, classes)
+    rows = np.isin(counts.separation_class, kept)
+    bins, moments = counts.separation_bins[rows], counts.separation_moments[rows]
+    has_both = (bins[:, :2].sum(axis=2, dtype=np.int64) > 0).all(axis=1)
+    pairs = average_pairs(score_separation(bins[has_both], moments[has_both], counts.thresholds))
+    summed = bins[has_both].sum(axis=0, dtype=np.int64), moments[has_both].sum(axis=0)
+    pooled = score_separation(*summed, counts.thresholds)
+    return {
+        "gap": pairs["gap"], "auc": pairs["auc"], "imbalance": pairs["imbalance"], "gini": pairs["gini"],
+        "gap_pooled": float(pooled.gap), "auc_pooled": float(pooled.auc), "imbalance_pooled": float(pooled.imbalance),
+        "pxap": float(nanmean(score_pxap(counts)[kept])),
+    }

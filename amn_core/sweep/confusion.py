@@ -1,0 +1,192 @@
+"""Counts to scores: confusion, IoU, mIoU and what else follows from true and false positives.
+
+Everything here is a few sums over a small table, for any subset of images, classes and thresholds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.sweep.counts import Counts, find_images
+from amn_core.sweep.pixels import check_labels
+
+AVERAGINGS = ("union", "all", "present")
+
+
+def divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Divide where the whole is not zero, NaN elsewhere: an undefined score is no score."""
+    part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
+
+
+def nanmean(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Average what is not NaN, NaN where nothing is left, without numpy's warning."""
+    is_defined = ~np.isnan(values)
+    return divide(np.where(is_defined, values, 0).sum(axis=axis), is_defined.sum(axis=axis))
+
+
+def sum_above(bins: np.ndarray) -> np.ndarray:
+    """Sum the bins (..., T+1) above each threshold: (..., T) int64, the pixels strictly above it."""
+    reverse = np.cumsum(bins[..., :0:-1], axis=-1, dtype=np.int64)
+    return reverse[..., ::-1]
+
+
+def pool_decisions(counts: Counts, images=None) -> np.ndarray:
+    """Sum the decisions of some images, all by default: (C, C, T+1) int64 by ground truth, class and bin."""
+    n_classes, rows = counts.n_classes, slice(None)
+    if images is not None:
+        is_chosen = np.zeros(len(counts.image_ids), dtype=bool)
+        is_chosen[find_images(counts, images)] = True
+        rows = np.flatnonzero(is_chosen[counts.decision_image])
+    keys = counts.decision_gt[rows].astype(np.int64) * n_classes + counts.decision_class[rows]
+    pooled = np.zeros((n_classes * n_classes, len(counts.thresholds) + 1), dtype=np.int64)
+    bins = counts.decision_bins[rows]
+    for key in np.unique(keys):
+        pooled[key] = bins[keys == key].sum(axis=0, dtype=np.int64)
+    return pooled.reshape(n_classes, n_classes, -1)
+
+
+def score_confusion(counts: Counts, images=None) -> np.ndarray:
+    """Score the confusion matrix of every threshold.
+
+    Args:
+        counts: of the run. images: indices, ids or boolean mask of the images to use; all by default.
+
+    Returns:
+        (T, C, C) int64, pixels by threshold, ground truth and prediction; ground truth 255 is left out.
+    """
+    pooled = pool_decisions(counts, images)
+    above = sum_above(pooled)
+    above[:, BACKGROUND] = 0
+    above[:, BACKGROUND] = pooled.sum(axis=(1, 2))[:, None] - above.sum(axis=1)
+    return np.ascontiguousarray(above.transpose(2, 0, 1))
+
+
+def score_iou(confusion: np.ndarray) -> np.ndarray:
+    """Score the intersection over union of each class from confusion[gt, pred].
+
+    Args:
+        confusion: (..., C, C) pixels.
+
+    Returns:
+        (..., C) in [0, 1], NaN where neither ground truth nor prediction has a pixel.
+    """
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return divide(hit, confusion.sum(axis=-1) + confusion.sum(axis=-2) - hit)
+
+
+def find_classes(class_names: tuple[str, ...] | int, classes=None) -> np.ndarray:
+    """Turn class indices or names into indices (n,), all by default.
+
+    Raises:
+        ValueError: if a class is unknown or there is none.
+    """
+    names = class_names if isinstance(class_names, tuple) else tuple(map(str, range(class_names)))
+    if classes is None:
+        return np.arange(len(names))
+    found = [names.index(c) if isinstance(c, str) and c in names else c for c in classes]
+    wrong = [c for c in found if isinstance(c, str) or not 0 <= c < len(names)]
+    if wrong or not found:
+        raise ValueError(f"classes {wrong} are not among the {len(names)} classes: give names or 0..{len(names) - 1}")
+    return np.array(sorted(set(map(int, found))))
+
+
+def score_miou(confusion: np.ndarray, averaging: str = "union", classes=None) -> np.ndarray:
+    """Score the mean IoU over classes, under one of the averaging rules of the field.
+
+    Args:
+        confusion: (..., C, C) pixels, confusion[gt, pred].
+        averaging: ``union``: over the classes with a pixel in ground truth or prediction (IRN, WeakTr);
+            ``all``: over all classes, an absent one as 0, as their code has it (SEAM, MCTformer);
+            ``present``: over the classes in the ground truth (ToCo, CLIP-ES).
+        classes: indices of the classes to average, background included if 0 is among them; all by default.
+
+    Returns:
+        (...) in [0, 1], NaN where no class is left.
+    """
+    check_averaging(averaging)
+    chosen = find_classes(confusion.shape[-1], classes)
+    return average_iou(score_iou(confusion)[..., chosen], confusion.sum(axis=-1)[..., chosen] > 0, averaging)
+
+
+def check_averaging(averaging: str) -> None:
+    """Raise ValueError if there is no such averaging rule."""
+    if averaging not in AVERAGINGS:
+        raise ValueError(f"averaging is {averaging!r}: choose one of {', '.join(AVERAGINGS)}")
+
+
+def average_iou(iou: np.ndarray, is_present: np.ndarray, averaging: str, axis: int = -1) -> np.ndarray:
+    """Average IoU over the axis of classes; ``is_present`` tells which are in the ground truth."""
+    if averaging == "all":
+        return np.nan_to_num(iou, nan=0.0).mean(axis=axis)
+    return nanmean(np.where(is_present, iou, np.nan) if averaging == "present" else iou, axis=axis)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What else follows from a confusion matrix (..., C, C); each in [0, 1], NaN where undefined.
+
+    Attributes:
+        precision, recall, f1: (..., C) of the pixels predicted, of those in the ground truth, and their
+            harmonic mean.
+        over_activation, under_activation: (..., C) false positives and false negatives as a share of the
+            union, as SEAM reports them: with the IoU they add up to 1.
+        false_positive_rate, false_negative_rate: (..., C) false positives as a share of the pixels that are
+            not of the class, false negatives of those that are.
+        pixel_accuracy: (...) share of all pixels that are right.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    over_activation: np.ndarray
+    under_activation: np.ndarray
+    false_positive_rate: np.ndarray
+    false_negative_rate: np.ndarray
+    pixel_accuracy: np.ndarray
+
+
+def score_rates(confusion: np.ndarray) -> Rates:
+    """Score precision, recall, F1, error rates and pixel accuracy from confusion[gt, pred] (..., C, C)."""
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    truth, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    total = truth.sum(axis=-1, keepdims=True)
+    union, extra, missed = truth + predicted - hit, predicted - hit, truth - hit
+    return Rates(
+        precision=divide(hit, predicted), recall=divide(hit, truth), f1=divide(2 * hit, truth + predicted),
+        over_activation=divide(extra, union), under_activation=divide(missed, union),
+        false_positive_rate=divide(extra, total - truth), false_negative_rate=divide(missed, truth),
+        pixel_accuracy=divide(hit.sum(axis=-1), total[..., 0]),
+    )
+
+
+def score_foreground_share(confusion: np.ndarray) -> np.ndarray:
+    """Score the share of the scored pixels that are called foreground: (...) from (..., C, C).
+
+    Falls as the threshold rises, and is the same after any increasing change of the maps (ours).
+    """
+    return 1 - divide(confusion[..., BACKGROUND].sum(axis=-1), confusion.sum(axis=(-2, -1)))
+
+
+def count_mask(prediction: np.ndarray, gt: np.ndarray, n_classes: int = 21, unsure: str = "error") -> np.ndarray:
+    """Count the confusion of one label image, such as a seed or a pseudo mask.
+
+    Args:
+        prediction: (H, W) integers, 255 for unsure. gt: (H, W) integers, 255 left out.
+        unsure: ``error`` counts an unsure pixel as a miss of its class, in the extra last column;
+            ``ignore`` leaves it out. The two give very different scores: name the one you used.
+
+    Returns:
+        (n_classes, n_classes + 1) int64 with ``error``, (n_classes, n_classes) with ``ignore``.
+    """
+    if unsure not in ("error", "ignore"):
+        raise ValueError(f"unsure is {unsure!r}: choose 'error' or 'ignore'")
+    if prediction.shape != gt.shape:
+        raise ValueError(f"prediction is {prediction.shape} but mask is {gt.shape}: resize one of them")
+    truth = check_labels(gt.ravel(), n_classes)
+    called = np.minimum(check_labels(prediction.ravel(), n_classes), n_classes)
+    is_scored = truth != IGNORE_INDEX
+    keys = truth[is_scored].astype(np.int64) * (n_classes + 1) + called[is_scored]
+    counted = np.bincount(keys, minlength=n_classes * (n_classes + 1)).reshape(n_classes, n_classes + 1)
+    return counted if unsure == "error" else counted[:, :-1]

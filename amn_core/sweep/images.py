@@ -1,0 +1,210 @@
+"""Scores of single images: mIoU at every threshold, best threshold, regret, and the oracle that knows them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amn_core.constants import BACKGROUND
+from amn_core.sweep.confusion import average_iou, check_averaging, divide, find_classes, sum_above
+from amn_core.sweep.counts import Counts, select_images
+from amn_core.sweep.curves import find_peak, find_threshold, take_at
+from amn_core.sweep.separation import average_rows, score_separation
+
+BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """The areas behind each IoU of each image: one row for a pair of image and class that has a pixel.
+
+    Attributes:
+        n_images, n_classes: N, C. image, label: (M,) int64, sorted; background has a row in every scored image.
+        hit, predicted: (M, T) int64 pixels. truth: (M,) int64 pixels.
+    """
+
+    n_images: int
+    n_classes: int
+    image: np.ndarray
+    label: np.ndarray
+    hit: np.ndarray
+    predicted: np.ndarray
+    truth: np.ndarray
+
+    def keep(self, rows: np.ndarray) -> "Overlaps":
+        """Keep some rows, by index or mask (M,)."""
+        columns = (self.image, self.label, self.hit, self.predicted, self.truth)
+        return Overlaps(self.n_images, self.n_classes, *(column[rows] for column in columns))
+
+
+def find_overlaps(counts: Counts, classes=None) -> Overlaps:
+    """Find intersection, prediction and ground truth of every image and class at every threshold."""
+    image, gt, label = (
+        column.astype(np.int64) for column in (counts.decision_image, counts.decision_gt, counts.decision_class)
+    )
+    above = sum_above(counts.decision_bins)
+    total = counts.decision_bins.sum(axis=1, dtype=np.int64)
+    n = counts.n_classes
+    keys, places = np.unique(
+        np.concatenate([image * n + gt, image * n + label, image * n + BACKGROUND]), return_inverse=True
+    )
+    of_gt, of_label, of_background = np.split(places, 3)
+    n_rows, is_own = len(keys), (gt == label) & (label != BACKGROUND)
+    truth = np.bincount(of_gt, weights=total, minlength=n_rows).astype(np.int64)
+    hit, predicted = sum_groups(above[is_own], of_label[is_own], n_rows), sum_groups(above, of_label, n_rows)
+    is_ground = gt == BACKGROUND
+    lost = sum_groups(above[is_ground], of_background[is_ground], n_rows)
+    taken = sum_groups(above, of_background, n_rows)
+    rows = np.unique(of_background)
+    hit[rows] = truth[rows, None] - lost[rows]
+    scored = np.bincount(of_background, weights=total, minlength=n_rows).astype(np.int64)
+    predicted[rows] = scored[rows, None] - taken[rows]
+    overlaps = Overlaps(len(counts.image_ids), n, keys // n, keys % n, hit, predicted, truth)
+    return overlaps if classes is None else overlaps.keep(np.isin(overlaps.label, classes))
+
+
+def sum_groups(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+    """Sum rows (R, T) by group (R,): (n, T) int64."""
+    summed = np.zeros((n, *values.shape[1:]), dtype=np.int64)
+    if len(groups):
+        order = np.argsort(groups, kind="stable")
+        present, starts = np.unique(groups[order], return_index=True)
+        summed[present] = np.add.reduceat(values[order], starts, axis=0, dtype=np.int64)
+    return summed
+
+
+def average_by_image(overlaps: Overlaps, averaging: str) -> np.ndarray:
+    """Average the IoU of each image's classes: (N, T), NaN where an image has none at a threshold."""
+    iou = divide(overlaps.hit, overlaps.truth[:, None] + overlaps.predicted - overlaps.hit)
+    if averaging == "present":
+        iou[overlaps.truth == 0] = np.nan
+    is_defined = ~np.isnan(iou)
+    total = np.zeros((overlaps.n_images, iou.shape[1]))
+    n_defined = np.zeros_like(total)
+    images, starts = np.unique(overlaps.image, return_index=True)
+    if len(images):
+        total[images] = np.add.reduceat(np.where(is_defined, iou, 0), starts, axis=0)
+        n_defined[images] = np.add.reduceat(is_defined, starts, axis=0, dtype=np.int64)
+    return divide(total, n_defined)
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """Scores of each of N images at each of T thresholds.
+
+    Attributes:
+        image_ids: (N,) ids. thresholds: (T,).
+        miou: (N, T), the mean over the image's classes that have a pixel in its ground truth or prediction at
+            that threshold (``averaging`` "union", also under "all": absent classes would drown an image), or
+            in its ground truth ("present"). NaN where there is none.
+        best_threshold, best_miou: (N,) the lowest threshold with the image's highest mIoU, and that mIoU.
+        gap, auc, imbalance, gini: (N,) the mean over the image's classes, see `Separation`.
+    """
+
+    image_ids: tuple[str, ...]
+    thresholds: np.ndarray
+    miou: np.ndarray
+    best_threshold: np.ndarray
+    best_miou: np.ndarray
+    gap: np.ndarray
+    auc: np.ndarray
+    imbalance: np.ndarray
+    gini: np.ndarray
+
+    def regret(self, threshold: float) -> np.ndarray:
+        """Score what a global threshold costs each image: (N,) best mIoU less mIoU at it, at least 0."""
+        return self.best_miou - self.miou[:, find_threshold(self.thresholds, threshold)]
+
+    def best_index(self) -> np.ndarray:
+        """Find the index of each image's best threshold: (N,); 0 where an image has no score."""
+        return find_peak(self.miou)
+
+
+def score_images(counts: Counts, averaging: str = "union", classes=None) -> ImageScores:
+    """Score every image at every threshold, with its best threshold and its separation.
+
+    Args:
+        counts: of a run. averaging: see `ImageScores`. classes: names or indices to average; all by default.
+    """
+    check_averaging(averaging)
+    chosen = find_classes(counts.class_names, classes)
+    blocks = split_blocks(counts)
+    miou = np.concatenate([average_by_image(find_overlaps(block, chosen), averaging) for block in blocks])
+    index, n = find_peak(miou), len(counts.image_ids)
+    best = take_at(miou, index)
+    separation = score_separation(counts.separation_bins, counts.separation_moments, counts.thresholds)
+    rows = np.isin(counts.separation_class, chosen)
+    means = {
+        name: average_rows(getattr(separation, name)[rows], counts.separation_image[rows], n)
+        for name in ("gap", "auc", "imbalance", "gini")
+    }
+    threshold = np.where(np.isnan(best), np.nan, counts.thresholds[index])
+    return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means)
+
+
+def split_blocks(counts: Counts) -> list[Counts]:
+    """Split counts into blocks of images, so that a large data set needs no more memory than a block."""
+    n = len(counts.image_ids)
+    if n <= BLOCK:
+        return [counts]
+    return [select_images(counts, np.arange(i, min(i + BLOCK, n))) for i in range(0, n, BLOCK)]
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """A data set's score when each image uses a threshold of its own.
+
+    Attributes:
+        miou: the data set's mean IoU. iou: (C,) by class, NaN where undefined. thresholds: (N,) used.
+    """
+
+    miou: float
+    iou: np.ndarray
+    thresholds: np.ndarray
+
+
+def score_oracle(counts: Counts, averaging: str = "union", classes=None, images=None) -> Oracle:
+    """Score the oracle: the data set's mIoU when each image uses its own best threshold (ours).
+
+    The best threshold of an image is that of its own mIoU. The data set's mIoU pools pixels over images, so in
+    odd cases this can lie below the peak of one global threshold.
+    """
+    if images is not None:
+        counts = counts.select(images)
+    scores = score_images(counts, averaging, classes)
+    return score_chosen(counts, scores.best_index(), averaging, classes)
+
+
+def score_chosen(counts: Counts, index: np.ndarray, averaging: str = "union", classes=None) -> Oracle:
+    """Score the data set when image i uses ``thresholds[index[i]]``, chosen by whatever means.
+
+    Args:
+        index: (N,) integers in 0..T-1, in the order of ``counts.image_ids``.
+    """
+    check_averaging(averaging)
+    if np.shape(index) != (len(counts.image_ids),):
+        raise ValueError(f"index is of shape {np.shape(index)}, but there are {len(counts.image_ids)} images")
+    overlaps = [find_overlaps(block) for block in split_blocks(counts)]
+    areas = np.zeros((3, counts.n_classes))
+    start = 0
+    for part in overlaps:
+        chosen = np.asarray(index)[start + part.image]
+        for row, values in enumerate((take_at(part.hit, chosen), take_at(part.predicted, chosen), part.truth)):
+            areas[row] += np.bincount(part.label, weights=values, minlength=counts.n_classes)
+        start += part.n_images
+    hit, predicted, truth = areas
+    iou, kept = divide(hit, truth + predicted - hit), find_classes(counts.class_names, classes)
+    return Oracle(float(average_iou(iou[kept], truth[kept] > 0, averaging)), iou, counts.thresholds[index])
+
+
+def count_best_thresholds(scores: ImageScores) -> np.ndarray:
+    """Count the images whose best threshold is each of the grid: (T,) int64; images without a score are left out."""
+    is_scored = ~np.isnan(scores.best_miou)
+    return np.bincount(scores.best_index()[is_scored], minlength=len(scores.thresholds))
+
+
+def find_best_spread(scores: ImageScores, low: float = 0.25, high: float = 0.75) -> tuple[float, float]:
+    """Find two quantiles of the images' best thresholds, the quartiles by default; NaN without a score."""
+    best = scores.best_threshold[~np.isnan(scores.best_threshold)]
+    if not len(best):
+        return float("nan"), float("nan")
+    return float(np.quantile(best, low)), float(np.quantile(best, high))
