@@ -67,7 +67,7 @@ def test_curves_shade_the_plateau_from_end_to_end(curve):
 
 def test_curves_draw_the_oracle_as_a_level(curve):
     figure = charts.draw_curves([curve], "threshold", "mIoU (%)")
-    level = [trace for trace in figure.data if len(trace.y) == 2 and trace.mode == "lines"][0]
+    level = next(trace for trace in figure.data if len(trace.y) == 2 and trace.mode == "lines")
     assert list(level.y) == [61.0, 61.0]
     assert not figure.layout.shapes
 
