@@ -1,0 +1,289 @@
+"""The procedural scenes: the same everywhere, exact masks, knobs that do what they say."""
+
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from amn_core.data import load_dataset, select_ids
+from amn_core.data.scene_backgrounds import BACKGROUNDS
+from amn_core.data.scene_canvas import Canvas, box, capsule, circle, cut, ellipse, polygon, ring, union
+from amn_core.data.scene_layout import choose_background, choose_classes, choose_coat, place_objects
+from amn_core.data.scene_objects import CLASS_NAMES, FAMILIES, KINDS, coats_of
+from amn_core.data.scenes import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    config = SceneConfig(size=96)
+    return [build_scene(i, config) for i in range(120)]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_dataset_keeps_the_protocol_of_data_sets():
+    data = load_dataset("scenes:size=64,n=5", "val")
+    assert data.class_names[0] == "background" and len(data.class_names) == 11
+    assert data.ids == ("scene_000000", "scene_000001", "scene_000002", "scene_000003", "scene_000004")
+    assert data.split == "val" and data.label_source == "scenes (exact)"
+    image, gt, ids = data.image("scene_000003"), data.gt("scene_000003"), data.class_ids("scene_000003")
+    assert image.shape == (64, 64, 3) and image.dtype == np.uint8
+    assert gt.shape == (64, 64) and gt.dtype == np.uint8
+    assert ids.dtype == np.int64 and ids.tolist() == sorted(set(gt.ravel().tolist()) - {0})
+
+
+def test_spec_opens_the_same_data_set_again():
+    data = load_dataset("scenes:size=48,n=3,seed=5,discriminative=0.25,cooccurrence=1,clutter=0", "train")
+    again = load_dataset(data.spec, data.split)
+    assert again == data
+    assert np.array_equal(again.image("scene_000002"), data.image("scene_000002"))
+
+
+def test_dataset_survives_selection_and_pickling():
+    data = load_dataset("scenes:size=32,n=9", "train")
+    some = pickle.loads(pickle.dumps(select_ids(data, ("scene_000007", "scene_000001"))))
+    assert some.ids == ("scene_000007", "scene_000001")
+    assert np.array_equal(some.gt("scene_000007"), data.gt("scene_000007"))
+
+
+def test_returned_arrays_are_copies():
+    data = open_scenes({"size": "32"}, "train")
+    data.image("scene_000000")[:] = 0
+    data.gt("scene_000000")[:] = 9
+    fresh = build_scene(0, data.config)
+    assert np.array_equal(data.image("scene_000000"), fresh.image)
+    assert np.array_equal(data.gt("scene_000000"), fresh.gt)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"colour": "red"}, r"no option 'colour': use size \(32 to 1024\), n .*, clutter \(0.0 to 1.0\)"),
+        ({"size": "big"}, "size is 'big' but must be a whole number between 32 and 1024"),
+        ({"size": "20"}, "size is 20 but must lie between 32 and 1024"),
+        ({"clutter": "1.5"}, "clutter is 1.5 but must lie between 0.0 and 1.0"),
+        ({"discriminative": "nan"}, "discriminative is nan but must lie between"),
+    ],
+)
+def test_options_that_are_wrong_name_what_is_allowed(options, message):
+    with pytest.raises(ValueError, match=message):
+        open_scenes(options, "train")
+
+
+def test_split_that_is_unknown_names_the_splits():
+    with pytest.raises(ValueError, match="split is 'test' but must be one of train, val"):
+        open_scenes({}, "test")
+
+
+@pytest.mark.parametrize("image_id", ["scene_000003", "scene_3", "2007_000032", "scene_-00001", "scene_²"])
+def test_ids_outside_the_split_are_refused(image_id):
+    with pytest.raises(ValueError, match="ids run from scene_000000 to scene_000002"):
+        open_scenes({"n": "3", "size": "32"}, "train").image(image_id)
+
+
+def test_scene_is_the_same_in_another_process():
+    code = (
+        "import hashlib\nfrom amn_core.data.scenes import SceneConfig, build_scene\n"
+        "s = build_scene(11, SceneConfig(size=64))\n"
+        "print(hashlib.sha256(s.image.tobytes() + s.gt.tobytes() + s.parts.tobytes()).hexdigest())"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "NPY_DISABLE_CPU_FEATURES": off},
+        ).stdout
+        for seed, off in (("1", ""), ("2", ""))
+    }
+    assert len(printed) == 1 and len(printed.pop().strip()) == 64
+
+
+def test_scene_does_not_depend_on_those_drawn_before_or_on_global_randomness():
+    config = SceneConfig(size=64)
+    first = build_scene(4, config).image
+    np.random.seed(1)
+    build_scene(9, replace(config, size=48))
+    assert np.array_equal(build_scene(4, config).image, first)
+
+
+def test_splits_seeds_and_indices_give_different_scenes():
+    config = SceneConfig(size=48)
+    variants = [(0, config), (1, config), (0, replace(config, split="val")), (0, replace(config, seed=8))]
+    images = {build_scene(i, c).image.tobytes() for i, c in variants}
+    assert len(images) == 4
+
+
+def test_every_class_and_no_other_label_occurs(scenes):
+    seen = set(np.concatenate([s.class_ids for s in scenes]).tolist())
+    assert seen == set(range(1, len(CLASS_NAMES)))
+    assert all(set(np.unique(s.gt)) - {0} == set(s.class_ids.tolist()) for s in scenes)
+
+
+def test_scenes_hold_one_and_several_classes(scenes):
+    counts = [len(s.class_ids) for s in scenes]
+    assert min(counts) == 1 and max(counts) >= 3
+
+
+def test_objects_span_small_to_large(scenes):
+    shares = [np.mean(s.gt == c) for s in scenes for c in s.class_ids]
+    assert np.quantile(shares, 0.1) < 0.03
+    assert max(shares) > 0.45
+
+
+def test_parts_are_a_small_share_of_their_class(scenes):
+    shares = []
+    for s in scenes:
+        is_part = s.parts > 0
+        assert np.array_equal(s.parts[is_part], s.gt[is_part])
+        shares += [np.mean(s.parts[s.gt == c] > 0) for c in s.class_ids if np.mean(s.gt == c) > 0.02]
+    assert 0.1 < np.mean(shares) < 0.35
+    assert np.mean(np.array(shares) > 0.04) > 0.97
+
+
+@pytest.mark.parametrize("index", range(0, 24, 3))
+def test_mask_is_the_majority_of_a_finer_drawing(index):
+    """Eight times finer, the mask of the coarse scene must be what most of each pixel is covered by."""
+    coarse = build_scene(index, SceneConfig(size=64)).gt
+    fine = build_scene(index, SceneConfig(size=512)).gt
+    blocks = fine.reshape(64, 8, 64, 8).transpose(0, 2, 1, 3).reshape(64, 64, 64)
+    shares = np.stack([(blocks == c).mean(2) for c in range(len(CLASS_NAMES))])
+    own = np.take_along_axis(shares, coarse[None].astype(int), 0)[0]
+    assert np.mean(own >= shares.max(0) - 0.15) > 0.995
+    assert np.mean(coarse == shares.argmax(0)) > 0.985
+
+
+def test_layout_is_the_same_at_every_size():
+    small, large = (build_scene(6, SceneConfig(size=s)) for s in (64, 256))
+    coarse = large.image.reshape(64, 4, 64, 4, 3).mean((1, 3))
+    assert np.abs(coarse - small.image).mean() < 12
+
+
+def test_cooccurrence_sets_how_often_a_class_is_at_home():
+    def share_at_home(cooccurrence: float) -> float:
+        draws = rng(3)
+        hits = [
+            choose_background(draws, [c], cooccurrence) == KINDS[c - 1].home
+            for c in draws.integers(1, len(KINDS) + 1, 2000)
+        ]
+        return float(np.mean(hits))
+
+    assert share_at_home(1.0) == 1.0
+    assert share_at_home(0.0) == pytest.approx(0.1, abs=0.03)
+    assert share_at_home(0.5) == pytest.approx(0.55, abs=0.04)
+
+
+def test_every_class_has_a_background_of_its_own():
+    assert sorted(kind.home for kind in KINDS) == sorted(BACKGROUNDS)
+
+
+def test_discriminative_sets_how_far_the_coat_names_the_class():
+    def share_of_own_pattern(discriminative: float) -> float:
+        draws = rng(5)
+        cow = CLASS_NAMES.index("cow")
+        return float(np.mean([choose_coat(draws, cow, discriminative).pattern == "patches" for _ in range(1500)]))
+
+    assert share_of_own_pattern(0.0) == 1.0
+    assert share_of_own_pattern(1.0) == pytest.approx(1 / 5, abs=0.04)
+    assert share_of_own_pattern(0.5) == pytest.approx(0.6, abs=0.05)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_relatives_differ_in_the_small_part_alone(family):
+    """In the same coat, two classes of a family agree on every pixel that belongs to neither small part."""
+    coat = coats_of(family)[0]
+    layers = []
+    for kind in (k for k in KINDS if k.family == family):
+        canvas = Canvas(np.zeros((5, 128, 128), np.float32), (64, 70), 50)
+        FAMILIES[family].draw(canvas, coat, kind.draw_part, rng(1))
+        layers.append(canvas.planes)
+    first, second = layers[:2]
+    is_shared = (first[4] == 0) & (second[4] == 0)
+    assert np.array_equal(first[:4, is_shared], second[:4, is_shared])
+    assert np.abs(first[:3] - second[:3]).max() > 0.3
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_family_describes_the_extent_and_area_of_its_classes(kind):
+    family, scale = FAMILIES[kind.family], 60
+    canvas = Canvas(np.zeros((5, 200, 200), np.float32), (100, 100), scale)
+    family.draw(canvas, kind.coat, kind.draw_part, rng(0))
+    rows, columns = np.nonzero(canvas.planes[3] > 0.5)
+    u0, v0, u1, v1 = family.extent
+    low, high = (
+        (np.array([columns.min(), rows.min()]) - 100) / scale,
+        (np.array([columns.max(), rows.max()]) - 99) / scale,
+    )
+    assert (low >= np.array([u0, v0]) - 0.06).all() and (high <= np.array([u1, v1]) + 0.06).all()
+    assert canvas.planes[3].sum() / scale**2 == pytest.approx(family.area, rel=0.15)
+
+
+def test_clutter_adds_detail():
+    def detail(clutter: float) -> float:
+        images = [build_scene(i, SceneConfig(size=64, clutter=clutter)).image.astype(int) for i in range(30)]
+        return float(np.mean([np.abs(np.diff(im, axis=1)).mean() for im in images]))
+
+    assert detail(1.0) > 1.2 * detail(0.0)
+
+
+def test_objects_keep_their_small_parts_in_sight():
+    draws = rng(2)
+    for _ in range(200):
+        placed = place_objects(draws, choose_classes(draws), 0.4, 0.5)
+        assert placed and [p.foot for p in placed] == sorted(p.foot for p in placed)
+        assert all(0 < p.part[0] < 1 and 0 < p.part[1] < 1 for p in placed)
+
+
+SHAPES = {
+    "circle": circle(0.1, -0.1, 0.6),
+    "ellipse": ellipse(0.0, 0.1, 0.7, 0.35, 0.5),
+    "capsule": capsule(-0.4, -0.3, 0.4, 0.2, 0.3, 0.15),
+    "box": box(0.05, 0.0, 0.6, 0.4, 0.15),
+    "polygon": polygon([(-0.6, 0.5), (0.0, -0.7), (0.6, 0.5)]),
+    "ring": ring(0.0, 0.0, 0.5, 0.12),
+    "cut": cut(circle(0.0, 0.0, 0.7), circle(0.3, 0.0, 0.5)),
+    "union": union(circle(-0.3, 0.0, 0.4), circle(0.3, 0.0, 0.4), blend=0.2),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("turn", [0.0, 0.3])
+def test_coverage_is_the_mean_of_finer_pixels(name, turn):
+    def cover(size: int) -> np.ndarray:
+        canvas = Canvas(np.zeros((5, size, size), np.float32), (size / 2, size / 2), size / 2, turn, True)
+        canvas.paint(SHAPES[name], (1.0, 0.5, 0.0))
+        return canvas.planes[3]
+
+    coarse, fine = cover(40), cover(320).reshape(40, 8, 40, 8).mean((1, 3))
+    assert np.abs(coarse - fine).max() < 0.3
+    assert np.abs(coarse - fine).mean() < 0.01
+    assert coarse.max() > 0.99
+
+
+def test_painting_within_a_patch_keeps_its_outline():
+    canvas = Canvas(np.zeros((5, 40, 40), np.float32), (20, 20), 20)
+    patch = canvas.paint(circle(0.0, 0.0, 0.5), (0.2, 0.2, 0.2))
+    before = canvas.planes[3].copy()
+    canvas.paint(box(0.4, 0.0, 0.5, 0.5), (1.0, 0.0, 0.0), within=patch)
+    assert np.allclose(canvas.planes[3], before)
+    assert canvas.planes[0].max() == pytest.approx(1.0)
+    assert (canvas.planes[:3] <= canvas.planes[3] + 1e-6).all()
+
+
+def test_contact_sheet_sets_image_and_mask_side_by_side():
+    data = open_scenes({"size": "64", "n": "8"}, "train")
+    sheet = np.asarray(build_contact_sheet(data, 3))
+    scene = build_scene(0, data.config)
+    assert np.array_equal(sheet[4:68, 4:68], scene.image)
+    assert np.array_equal(sheet[4:68, 69:133], colour_mask(scene))
+
+
+def test_contact_sheet_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="contact sheet of 0 scenes"):
+        build_contact_sheet(open_scenes({"size": "32"}, "train"), 0)
