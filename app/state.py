@@ -81,6 +81,19 @@ PARAMS: dict[str, Param] = {
     "only": Param(None),                     # show images that have this class
     "sort": Param("regret"),
     "ascending": Param(False, **FLAG),
+    # Curves, Activation and Images
+    "subset": Param((), **LIST),             # ids of the images that count; empty means all
+    "common": Param(False, **FLAG),          # only the images that all chosen runs have
+    "view": Param("miou"),                   # which chart of Curves
+    "axis": Param("threshold"),              # or "share": of the pixels called foreground
+    "intervals": Param(True, **FLAG),
+    "first": Param(None),                    # the two runs of a difference, by key
+    "second": Param(None),
+    "of": Param("all"),                      # the class whose histograms are shown
+    "mirror": Param(True, **FLAG),
+    "points": Param("image"),                # one point an image or a class
+    "figures": Param(None),                  # the run whose per-image figures are listed, by key
+    "sheet": Param(False, **FLAG),           # photographs instead of a table
 }
 
 
