@@ -28,9 +28,14 @@ def group_runs() -> dict[str, dict[str, Run]]:
     return groups
 
 
+def mark_version(run: Run) -> tuple[str, int]:
+    """Mark the counts of a run for a cache: their folder and time of modification."""
+    return str(run.path), run.counts_path.stat().st_mtime_ns
+
+
 def load_counts(run: Run):
     """Load the counts of a run; the object is shared between sessions, do not write to it."""
-    return read_counts(str(run.path), run.counts_path.stat().st_mtime_ns, run)
+    return read_counts(*mark_version(run), run)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -39,17 +44,17 @@ def read_counts(path: str, modified: int, _run: Run):
     return _run.counts()
 
 
-def load_image_scores(run: Run):
-    """Score every image of a run at every threshold (`amn_core.sweep.scores.score_images`)."""
-    return read_image_scores(str(run.path), run.counts_path.stat().st_mtime_ns, run)
+def load_image_scores(run: Run, averaging: str = "union", classes: tuple[str, ...] = ()):
+    """Score every image of a run at every threshold (`amn_core.sweep.scores.score_images`), all classes by default."""
+    return read_image_scores(*mark_version(run), averaging, classes, run)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Scoring every image at every threshold…")
-def read_image_scores(path: str, modified: int, _run: Run):
-    """Score the images, once for each path and time of modification."""
+@st.cache_resource(max_entries=48, show_spinner="Scoring every image at every threshold…")
+def read_image_scores(path: str, modified: int, averaging: str, classes: tuple, _run: Run):
+    """Score the images, once for each version of the counts and each choice of classes."""
     from amn_core.sweep.scores import score_images
 
-    return score_images(load_counts(_run))
+    return score_images(load_counts(_run), averaging, list(classes) or None)
 
 
 @st.cache_resource(ttl="60s", max_entries=16, show_spinner=False)
@@ -91,3 +96,56 @@ def read_picture(data: str, data_root: str, split: str, image_id: str) -> tuple[
     if gt is not None:
         gt.setflags(write=False)
     return image, gt
+
+
+def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = (),
+                 threshold: float | None = None):
+    """Summarise a run (`amn_core.sweep.summarise`) over some classes and images, all if none are named."""
+    return read_summary(*mark_version(run), averaging, classes, images, threshold, run)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def read_summary(path: str, modified: int, averaging: str, classes: tuple, images: tuple, threshold, _run: Run):
+    """Summarise a run, once for each version of its counts and each question."""
+    from amn_core.sweep.protocols import Protocol
+    from amn_core.sweep.scores import summarise
+
+    return summarise(
+        select_counts(_run, images), Protocol(averaging, averaging), list(classes) or None, threshold=threshold,
+    )
+
+
+def select_counts(run: Run, images: tuple[str, ...] = ()):
+    """Load the counts of those images that the run has, of all if none are named."""
+    counts = load_counts(run)
+    return counts.select([i for i in counts.image_ids if i in set(images)]) if images else counts
+
+
+def load_confusion(run: Run, images: tuple[str, ...] = ()) -> np.ndarray:
+    """Load the confusion matrices of a run over some images: (T, C, C) int64, read-only."""
+    return read_confusion(*mark_version(run), images, run)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def read_confusion(path: str, modified: int, images: tuple, _run: Run) -> np.ndarray:
+    """Score the confusion matrices, once for each version of the counts and each choice of images."""
+    from amn_core.sweep.scores import score_confusion
+
+    confusion = score_confusion(select_counts(_run, images))
+    confusion.setflags(write=False)
+    return confusion
+
+
+def load_class_separation(run: Run, images: tuple[str, ...] = ()):
+    """Load what separation a run has by class, images pooled: `Separation` of (C,), histograms (C, 3, T+1)."""
+    return read_class_separation(*mark_version(run), images, run)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def read_class_separation(path: str, modified: int, images: tuple, _run: Run):
+    """Pool and score the histograms, once for each version of the counts and each choice of images."""
+    from amn_core.sweep.separation import pool_separation, score_separation
+
+    counts = select_counts(_run, images)
+    bins, moments = pool_separation(counts)
+    return score_separation(bins, moments, counts.thresholds), bins

@@ -1,0 +1,151 @@
+"""The controls that Curves, Activation and Images have in common, and what was chosen with them."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from amn_core.formats.runs import Run
+from app import cached, state
+from app.charts import RunStyle, build_styles
+from app.comparability import Difference, find_differences
+from app.definitions import AVERAGINGS, write_definitions
+
+EMPTY = (
+    "**No run with counts yet.** Put a bundle into `checkpoints/`, make a run with "
+    "`python -m amn_core extract … && python -m amn_core count …`, or point to a folder of runs under *Data and runs*."
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What all charts of a screen are about: runs and their styles by key, classes, averaging and images."""
+
+    group: str
+    runs: dict[str, Run]
+    styles: dict[str, RunStyle]
+    classes: tuple[str, ...]
+    averaging: str
+    images: tuple[str, ...]
+    threshold: float
+
+    def summary(self, key: str, averaging: str | None = None):
+        """Load the summary of a run for this choice, or for another averaging."""
+        return cached.load_summary(self.runs[key], averaging or self.averaging, self.classes, self.images)
+
+
+def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
+    """Render the bar of controls; None, and what to do about it, where there is nothing to choose from."""
+    groups = {
+        name: counted for name, runs in cached.group_runs().items()
+        if (counted := {key: run for key, run in runs.items() if run.has_counts})
+    }
+    if not groups:
+        st.info(EMPTY, icon=":material/folder_open:")
+        st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        group = render_groups(groups)
+        keys = render_runs(groups[group])
+        render_threshold({key: groups[group][key] for key in keys})
+        with st.popover("Protocol", icon=":material/rule:"):
+            render_protocol(groups[group])
+        if definitions:
+            with st.popover("Definitions", icon=":material/menu_book:"):
+                st.markdown(write_definitions(definitions))
+    return build_choice(group, groups[group], keys)
+
+
+def render_groups(groups: dict[str, dict[str, Run]]) -> str:
+    """Render the choice of data set and split; one alone is only named."""
+    options = list(groups)
+    label = "Data set and split"
+    return st.selectbox(label, options, width=270, **state.bind("data", options)) or options[0]
+
+
+def render_runs(runs: dict[str, Run]) -> list[str]:
+    """Render the choice of runs, all of them if none is marked."""
+    options = list(runs)
+    names = dict(zip(options, name_runs(runs)))
+    chosen = st.pills("Runs", options, selection_mode="multi", format_func=names.get, help="None marked: all are shown.",
+                      **state.bind("runs", options))
+    return [key for key in options if key in chosen] or options
+
+
+def name_runs(runs: dict[str, Run]) -> list[str]:
+    """Name runs for a legend: by their names, with the key where two have the same."""
+    names = [run.name for run in runs.values()]
+    return [name if names.count(name) == 1 else f"{name} ({key})" for key, name in zip(runs, names)]
+
+
+def render_threshold(runs: dict[str, Run]) -> None:
+    """Render the shared threshold, and the way to set it to a run's peak."""
+    st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=240, **state.bind("t"))
+    with st.popover("Set to a peak", icon=":material/my_location:"):
+        st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
+        for key, run in runs.items():
+            peak = cached.load_summary(run, state.get("averaging")).peak_threshold
+            st.button(f"{run.name}: {peak:.3f}", key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")
+
+
+def render_protocol(runs: dict[str, Run]) -> None:
+    """Render how scores are averaged, over which classes and images."""
+    st.radio("A class that is absent from an image set", list(AVERAGINGS), format_func=AVERAGINGS.get,
+             **state.bind("averaging", list(AVERAGINGS)))
+    options = list(dict.fromkeys(name for run in runs.values() for name in run.class_names))
+    st.multiselect("Classes that count", options, placeholder="All classes", **state.bind("classes", options))
+    st.toggle("Only images that all chosen runs have", **state.bind("common"))
+    st.caption("Ground truth 255 is never counted. Every number on the screen is under this protocol.")
+
+
+def build_choice(group: str, runs: dict[str, Run], keys: list[str]) -> Choice:
+    """Build the choice from what the controls say; styles do not depend on which runs are marked."""
+    styles = dict(zip(runs, build_styles([run.method for run in runs.values()], name_runs(runs))))
+    chosen = {key: runs[key] for key in keys}
+    names = {name for run in chosen.values() for name in run.class_names}
+    classes = tuple(name for name in state.get("classes") if name in names)
+    return Choice(
+        group, chosen, styles, classes, state.get("averaging"), find_images(chosen), state.get("t"),
+    )
+
+
+def find_images(runs: dict[str, Run]) -> tuple[str, ...]:
+    """Find the images that count, nothing for all: a chosen subset, and the common ones if asked for."""
+    ids = [cached.load_counts(run).image_ids for run in runs.values()]
+    known = set().union(*ids)
+    subset = tuple(i for i in state.get("subset") if i in known)
+    if not state.get("common") or len(set(map(frozenset, ids))) == 1:
+        return subset
+    common = set(ids[0]).intersection(*ids)
+    return tuple(i for i in subset or ids[0] if i in common)
+
+
+def render_notes(choice: Choice) -> None:
+    """Render what one has to know before reading a number: a subset of images, and differences between runs."""
+    if choice.images:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f":orange-badge[:material/filter_alt: {len(choice.images)} images only]")
+            st.button("All images", type="tertiary", icon=":material/close:", on_click=forget_images)
+    ids = [choice.images or cached.load_counts(run).image_ids for run in choice.runs.values()]
+    for difference in find_differences(list(choice.runs.values()), ids):
+        if difference.topic.is_fatal:
+            st.warning(write_difference(difference), icon=":material/warning:")
+
+
+def forget_images() -> None:
+    """Let all images count again."""
+    state.put("subset", ())
+    state.put("common", False)
+
+
+def write_difference(difference: Difference) -> str:
+    """Write a difference between runs as Markdown."""
+    values = "; ".join(f"{name}: {text}" for name, text in difference.values.items())
+    prefix = "**Not comparable" if difference.topic.is_fatal else "**Compare with care"
+    return f"{prefix} · {difference.topic.name}.** {difference.topic.meaning}  \n{values}"
+
+
+def open_image(image_id: str, choice: Choice) -> None:
+    """Go to Explore with an image, on the data and the runs at hand."""
+    state.put("image", image_id)
+    state.put("data", choice.group)
+    st.switch_page("screens/explore.py")
