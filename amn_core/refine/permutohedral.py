@@ -4,15 +4,14 @@ Adams, Baek and Davis, "Fast High-Dimensional Filtering Using the Permutohedral
 Lattice", Eurographics 2010. Every point is spread over the corners of the simplex
 around it (splat), the corners are blurred along the d + 1 axes of the lattice, and
 every point reads its corners back (slice). All three steps are weighted sums over
-short lists of rows, so `embedding_bag` does them on the CPU and on CUDA alike,
+short lists of rows, so ``embedding_bag`` does them on the CPU and on CUDA alike,
 without atomic additions: the result does not depend on the order of the threads.
 """
-
-from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,8 +23,8 @@ MAX_KEY = 2**62
 class Simplices:
     """The simplex around each of N points: packed keys of its corners, and their weights.
 
-    `keys` and `weights` are (N, d + 1), int64 and float32, weights sum to 1 in a row.
-    `steps` (d + 1,) is what a step along each axis of the lattice adds to a packed key.
+    ``keys`` and ``weights`` are (N, d + 1), int64 and float32, weights sum to 1 in a row.
+    ``steps`` (d + 1,) is what a step along each axis of the lattice adds to a packed key.
     """
 
     keys: Tensor
@@ -34,16 +33,16 @@ class Simplices:
 
 
 class Lattice:
-    """The filter `x -> S B W x` of N points: splat W, blur B along each axis, slice S.
+    """The filter ``x -> S B W x`` of N points: splat W, blur B along each axis, slice S.
 
     Built once from the points and applied to any number of channels. Only the corners
     of occupied simplices exist, as in the paper: what flows to others is dropped.
     """
 
     def __init__(self, features: Tensor, groups: Tensor | None = None) -> None:
-        """Build the lattice of `features` (N, d) float32, in units of the filter's deviation.
+        """Build the lattice of ``features`` (N, d) float32, in units of the filter's deviation.
 
-        Points of different `groups` (N,) int64 never exchange anything, so the pixels of
+        Points of different ``groups`` (N,) int64 never exchange anything, so the pixels of
         several images share one lattice. Raises ValueError if the points are spread too
         widely for packed 64-bit keys.
         """
@@ -62,7 +61,7 @@ class Lattice:
         self.weights = self.weights * after[:, None]
 
     def filter(self, values: Tensor) -> Tensor:
-        """Filter `values` (N, C) float32; returns (N, C), not normalised."""
+        """Filter ``values`` (N, C) float32; returns (N, C), not normalised."""
         grid = F.embedding_bag(
             self.splat_rows, values, self.splat_starts, mode="sum",
             per_sample_weights=self.splat_weights, include_last_offset=True,
@@ -80,7 +79,9 @@ def slice_gain(dimension: int) -> float:
 def elevate(features: Tensor) -> Tensor:
     """Map points (N, d) onto the plane of zero sum, (d + 1, N), scaled to the lattice's blur."""
     d = features.shape[1]
-    spread = math.sqrt(2 / 3) * (d + 1)
+    # Rounded to float32 where pydensecrf rounds: integer pixels lie on the borders between simplices
+    # so often that the last bit decides which corners exist.
+    spread = float(np.float32(math.sqrt(2 / 3) * (d + 1)))
     coordinates = [features[:, i] * (spread / math.sqrt((i + 1) * (i + 2))) for i in range(d)]
     elevated = features.new_empty(d + 1, len(features))
     total = torch.zeros_like(features[:, 0])
@@ -114,7 +115,7 @@ def nearest_origin(elevated: Tensor) -> tuple[Tensor, Tensor]:
 def corner_weights(elevated: Tensor, origin: Tensor, rank: Tensor) -> tuple[Tensor, Tensor]:
     """Return barycentric weights (N, d + 1) of the corners, and the axis at each rank (d + 1, N)."""
     side = len(elevated)
-    offset = elevated * (1.0 / side) - origin
+    offset = (elevated - origin * side) * (1.0 / side)
     ranked = torch.empty_like(offset).scatter_(0, rank, offset)
     axes = torch.arange(side, device=rank.device)[:, None].expand_as(rank)
     axis_at = torch.empty_like(rank).scatter_(0, rank, axes)
@@ -140,7 +141,7 @@ def pack_strides(origin: Tensor, groups: Tensor | None) -> tuple[Tensor, Tensor,
 
 
 def find_simplices(features: Tensor, groups: Tensor | None = None) -> Simplices:
-    """Find the simplex around each point of `features` (N, d): see `Simplices`."""
+    """Find the simplex around each point of ``features`` (N, d): see ``Simplices``."""
     elevated = elevate(features)
     origin, rank = nearest_origin(elevated)
     weights, axis_at = corner_weights(elevated, origin, rank)
