@@ -76,8 +76,8 @@ def open_map_folder(root: str | Path, ids: Sequence[str], class_names: Sequence[
     if not found[best]:
         example = next(iter(entries), None)
         raise FormatError(
-            f"{root}: none of its {len(entries)} files ({example or 'empty'}, …) belongs to one of the {len(ids)} images "
-            f"({ids[0] if ids else 'none'}, …); check the folder, the data and the split"
+            f"{root}: none of its {len(entries)} files ({example or 'empty'}, …) belongs to one of "
+            f"the {len(ids)} images ({ids[0] if ids else 'none'}, …); check the folder, the data and the split"
         )
     return MapFolder(root, best, found[best], describe_files(entries))
 
@@ -133,7 +133,7 @@ def find_class_images(
     entries: dict[str, os.DirEntry], ids: Sequence[str], class_names: Sequence[str]
 ) -> dict[str, tuple[tuple[str, Path], ...]]:
     """Find the images ``{id}_{class}.png``; the class is a name or a number."""
-    suffixes = {name for name in class_names} | {str(i) for i in range(len(class_names))}
+    suffixes = set(class_names) | {str(i) for i in range(len(class_names))}
     known = set(ids)
     found: dict[str, list[tuple[str, Path]]] = {}
     for name, entry in entries.items():
