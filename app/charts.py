@@ -38,7 +38,8 @@ class Curve:
 
     `x` (T,) in the order of the thresholds; `y`, `low`, `high` (T,) fractions of 1, NaN where undefined; `peak`,
     `current` and `plateau` are indices into them (first and last index of the plateau); `level` is a score drawn
-    as a horizontal line (the per-image oracle).
+    as a horizontal line (the per-image oracle); `clicks` (T,) is what a click on a point hands back, usually its
+    threshold.
     """
 
     style: RunStyle
@@ -50,6 +51,7 @@ class Curve:
     plateau: tuple[int, int] | None = None
     level: float | None = None
     current: int | None = None
+    clicks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -140,14 +142,13 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
     return figure
 
 
-def draw_difference(x: np.ndarray, difference: np.ndarray, low: np.ndarray, high: np.ndarray, style: RunStyle,
-                    x_title: str, threshold: float | None = None) -> go.Figure:
+def draw_difference(curve: Curve, x_title: str, threshold: float | None = None) -> go.Figure:
     """Draw the difference of two runs (T,), fractions of 1, with its paired interval and the line of no difference."""
     figure = go.Figure()
-    curve = Curve(style, x, difference, low, high)
     _add_interval(figure, curve)
-    _add_line(figure, curve, hovertemplate="%{y:+.1f} points<extra></extra>")
-    _lay_out(figure, x_title, "difference of mIoU (points)", height=320)
+    _add_line(figure, curve, showlegend=False, hovertemplate="%{y:+.1f} points<extra></extra>")
+    _add_marks(figure, curve)
+    _lay_out(figure, x_title, "difference of mIoU (points)", height=430)
     figure.add_hline(0, line={"color": NEUTRAL, "width": 1})
     if threshold is not None:
         _add_threshold(figure, threshold)
@@ -274,10 +275,12 @@ def _mark(style: RunStyle, size: int, opacity: float = 1.0) -> dict:
 
 
 def _add_line(figure: go.Figure, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
-    style = curve.style
+    """Add the line; Plotly lets only markers be clicked, so a line to be clicked carries markers nobody sees."""
+    style, unseen = curve.style, {"marker": {"opacity": 0}}
     figure.add_scatter(
         x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
-        mode="lines", line={"color": style.colour, "dash": style.dash, "width": 2.4},
+        mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks,
+        line={"color": style.colour, "dash": style.dash, "width": 2.4}, **unseen, selected=unseen, unselected=unseen,
         hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.label}</extra>", **place,
     )
 

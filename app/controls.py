@@ -66,8 +66,8 @@ def render_runs(runs: dict[str, Run]) -> list[str]:
     """Render the choice of runs, all of them if none is marked."""
     options = list(runs)
     names = dict(zip(options, name_runs(runs)))
-    chosen = st.pills("Runs", options, selection_mode="multi", format_func=names.get, help="None marked: all are shown.",
-                      **state.bind("runs", options))
+    chosen = st.pills("Runs", options, selection_mode="multi", format_func=names.get,
+                      help="None marked: all are shown.", **state.bind("runs", options))
     return [key for key in options if key in chosen] or options
 
 
@@ -84,7 +84,8 @@ def render_threshold(runs: dict[str, Run]) -> None:
         st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
         for key, run in runs.items():
             peak = cached.load_summary(run, state.get("averaging")).peak_threshold
-            st.button(f"{run.name}: {peak:.3f}", key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")
+            label = f"{run.name}: {peak:.3f}"
+            st.button(label, key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")
 
 
 def render_protocol(runs: dict[str, Run]) -> None:
@@ -149,3 +150,10 @@ def open_image(image_id: str, choice: Choice) -> None:
     state.put("image", image_id)
     state.put("data", choice.group)
     st.switch_page("screens/explore.py")
+
+
+def bind_run(name: str, keys: list[str], default: int) -> dict:
+    """Tie a widget to a shared choice of one run, which is always one of those at hand."""
+    if state.get(name) not in keys:
+        state.put(name, keys[default])
+    return state.bind(name, keys)

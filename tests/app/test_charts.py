@@ -88,7 +88,7 @@ def test_panels_name_each_run_once_in_the_legend(curve):
 
 def test_difference_is_drawn_in_points(styles):
     x = np.linspace(0, 1, 5)
-    figure = charts.draw_difference(x, x / 10, x / 10 - 0.01, x / 10 + 0.01, styles[1], "threshold", 0.5)
+    figure = charts.draw_difference(charts.Curve(styles[1], x, x / 10), "threshold", 0.5)
     np.testing.assert_allclose(find_traces(figure, name="AMN")[0].y, x * 10)
 
 

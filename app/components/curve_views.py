@@ -1,0 +1,151 @@
+"""The charts of Curves: from what was chosen to a figure on the screen."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from amn_core.formats.runs import Run
+from amn_core.sweep.confusion import nanmean
+from amn_core.sweep.scores import find_peak, find_threshold, score_foreground_share, score_iou, score_rates
+from app import cached, charts, state
+from app.controls import Choice, bind_run
+
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def build_curve(choice: Choice, key: str, y: np.ndarray, **marks) -> charts.Curve:
+    """Build the curve of some scores (T,) of a run, on the axis that is chosen."""
+    confusion = cached.load_confusion(choice.runs[key], choice.images)
+    thresholds = cached.load_counts(choice.runs[key]).thresholds
+    x = thresholds if state.get("axis") == "threshold" else score_foreground_share(confusion) * charts.PERCENT
+    current = find_threshold(thresholds, choice.threshold)
+    return charts.Curve(choice.styles[key], x, y, current=current, clicks=thresholds, **marks)
+
+
+def describe_axis(choice: Choice) -> dict:
+    """Describe the horizontal axis to a chart: its title, and where the threshold's line stands."""
+    if state.get("axis") == "threshold":
+        return {"x_title": "threshold", "threshold": choice.threshold}
+    return {"x_title": "share of pixels called foreground (%)", "threshold": None}
+
+
+def render_chart(figure: go.Figure, alt: str) -> None:
+    """Render a chart on which a click sets the threshold."""
+    key = f"chart:{state.get('view')}"
+    st.plotly_chart(figure, key=key, on_select=lambda: take_threshold(key), selection_mode="points", alt=alt,
+                    config=CONFIG)
+
+
+def take_threshold(key: str) -> None:
+    """Set the threshold to that of the point that was clicked."""
+    points = st.session_state[key].selection.points
+    if points and points[0].get("customdata") is not None:
+        state.put("t", float(np.ravel(points[0]["customdata"])[0]))
+
+
+def render_miou(choice: Choice) -> None:
+    """Render mIoU against the threshold for every run."""
+    curves = []
+    for key in choice.runs:
+        summary = choice.summary(key)
+        ends = tuple(find_threshold(summary.thresholds, end) for end in (summary.plateau_low, summary.plateau_high))
+        curves.append(build_curve(
+            choice, key, summary.miou, peak=find_threshold(summary.thresholds, summary.peak_threshold), plateau=ends,
+            level=summary.oracle_miou,
+        ))
+    figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis(choice))
+    render_chart(figure, "mIoU against the threshold: " + "; ".join(
+        f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
+    st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
+               "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it.")
+
+
+def find_present(choice: Choice) -> list[str]:
+    """Find the classes that count and have a pixel of ground truth in some run."""
+    present = {}
+    for run in choice.runs.values():
+        truth = cached.load_confusion(run, choice.images)[0].sum(axis=1)
+        present |= {run.class_names[c]: None for c in np.flatnonzero(truth)}
+    return [name for name in present if name in (choice.classes or present)]
+
+
+def find_columns(run: Run, names: list[str]) -> list[int]:
+    """Find the indices of those classes that a run has."""
+    return [run.class_names.index(name) for name in names if name in run.class_names]
+
+
+def render_classes(choice: Choice) -> None:
+    """Render the IoU of each class against the threshold."""
+    panels = []
+    for name in find_present(choice):
+        curves = []
+        for key, run in choice.runs.items():
+            if name in run.class_names:
+                confusion = cached.load_confusion(run, choice.images)
+                iou = score_iou(confusion)[:, run.class_names.index(name)]
+                curves.append(build_curve(choice, key, iou, peak=int(find_peak(iou))))
+        panels.append((name, curves))
+    figure = charts.draw_panels(panels, y_title="IoU (%)", columns=4, **describe_axis(choice))
+    render_chart(figure, f"IoU against the threshold for {len(panels)} classes")
+
+
+def render_rates(choice: Choice) -> None:
+    """Render precision and recall against the threshold, means over the object classes."""
+    objects = [name for name in find_present(choice) if name != "background"]
+    panels = {"Precision": [], "Recall": []}
+    for key, run in choice.runs.items():
+        rates, columns = score_rates(cached.load_confusion(run, choice.images)), find_columns(run, objects)
+        for title, values in (("Precision", rates.precision), ("Recall", rates.recall)):
+            panels[title].append(build_curve(choice, key, nanmean(values[:, columns])))
+    figure = charts.draw_panels(list(panels.items()), y_title="mean over classes (%)", columns=2,
+                                **describe_axis(choice))
+    render_chart(figure, "Precision and recall against the threshold, means over the object classes")
+
+
+def render_difference(choice: Choice) -> None:
+    """Render the difference of two runs' mIoU at each threshold."""
+    keys = list(choice.runs)
+    if len(keys) < 2:
+        st.info("A difference needs two runs: mark two above.", icon=":material/difference:")
+        return
+    names = {key: choice.styles[key].label for key in keys}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = st.selectbox("Difference of", keys, format_func=names.get, width=260, **bind_run("first", keys, -1))
+        second = st.selectbox("less", keys, format_func=names.get, width=260, **bind_run("second", keys, 0))
+    ours, theirs = choice.summary(first), choice.summary(second)
+    if not np.array_equal(ours.thresholds, theirs.thresholds):
+        st.warning("The two runs were counted at different thresholds: count one of them anew.")
+        return
+    curve = build_curve(choice, first, ours.miou - theirs.miou)
+    render_chart(charts.draw_difference(curve, **describe_axis(choice)), f"mIoU of {names[first]} less {names[second]}")
+
+
+def render_best(choice: Choice) -> None:
+    """Render how the best thresholds of images and of classes are spread."""
+    images, classes, names = [], [], find_present(choice)
+    for key, run in choice.runs.items():
+        scores, style = cached.load_image_scores(run, choice.averaging, choice.classes), choice.styles[key]
+        is_chosen = np.isin(scores.image_ids, choice.images or scores.image_ids)
+        images.append((style, scores.best_threshold[is_chosen], choice.summary(key).peak_threshold))
+        classes.append((style, find_best_by_class(run, choice, names)))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.plotly_chart(charts.draw_best_thresholds(images, choice.threshold), config=CONFIG, key="chart:best-images",
+                        alt="How the best thresholds of the images are spread")
+    with right:
+        st.plotly_chart(charts.draw_class_thresholds(names, classes, choice.threshold), config=CONFIG,
+                        key="chart:best-classes", alt="Best threshold of each class")
+    st.caption("All of these were chosen on the ground truth (:orange-badge[oracle]). Mark on the axis: the best "
+               "single threshold of a run. Dashed line: the current threshold.")
+
+
+def find_best_by_class(run: Run, choice: Choice, names: list[str]) -> np.ndarray:
+    """Find the threshold with the highest IoU of each named class, NaN where the run has none."""
+    iou = score_iou(cached.load_confusion(run, choice.images))
+    thresholds = cached.load_counts(run).thresholds
+    best = np.full(len(names), np.nan)
+    for i, name in enumerate(names):
+        column = run.class_names.index(name) if name in run.class_names else None
+        if column is not None and np.isfinite(iou[:, column]).any():
+            best[i] = thresholds[find_peak(iou[:, column])]
+    return best
