@@ -34,12 +34,14 @@ class Setting:
 
     horizon: v where the ground begins. tint: factors for red, green and blue of all that stands there.
     shadow: darkness of the shadow under an object. near: what may stand in front of the objects.
+    is_water: whether objects float, with a ripple around them.
     """
 
     horizon: float
     tint: Colour = (1.0, 1.0, 1.0)
     shadow: float = 0.32
     near: tuple[decor.Decor, ...] = (decor.tuft, decor.flower)
+    is_water: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,23 @@ class Stage:
             cover = edge_cover(line - self.canvas.v[window[0] : window[1]], self.canvas.scale)
             self.canvas.blend(window, colour, cover)
 
-    def scatter(self, things: tuple[decor.Decor, ...], most: float, v0: float, v1: float, s0: float, s1: float) -> None:
-        """Strew up to `most` things over the strip v0 to v1, farthest first, smaller when farther."""
-        count = int(most * self.clutter * self.between(0.6, 1.4) + 0.5)
+    def scatter(
+        self, things: tuple[decor.Decor, ...], most: float, v0: float, v1: float, s0: float, s1: float,
+        shadow: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Strew up to `most` things over the strip v0 to v1, farthest first, smaller when farther.
+
+        s0, s1: height of the things at v0 and v1. shadow: darkness of the shadow under each.
+        """
+        count = int(1.25 * most * self.clutter * self.between(0.6, 1.4) + 0.5)
         draws = self.rng.random((count, 3))
         for at, u, pick in draws[np.argsort(draws[:, 0])]:
             thing = things[int(pick * len(things))]
-            thing(self.canvas, self.rng, float(u), v0 + (v1 - v0) * float(at), s0 + (s1 - s0) * float(at))
+            v, size = v0 + (v1 - v0) * float(at), s0 + (s1 - s0) * float(at)
+            if shadow:
+                ground = ellipse(float(u), v, size * 0.5, size * 0.12)
+                self.canvas.paint(ground, (0.1, 0.08, 0.16), opacity=shadow, softness=size * 0.2)
+            thing(self.canvas, self.rng, float(u), v, size)
 
 
 def _sun(stage: Stage, u: float, v: float, radius: float, colour: Colour) -> None:
@@ -118,11 +130,11 @@ def meadow(stage: Stage) -> Setting:
     grass = mix(hex_colour("#8CC265"), hex_colour("#B5C65A"), stage.between(0, 1))
     stage.ridge(horizon, 0.2, 3, mix(grass, hex_colour("#A9D2C5"), 0.6))
     stage.ridge(horizon, 0.1, 4, mix(grass, hex_colour("#A9D2C5"), 0.3))
-    stage.scatter((decor.tree, decor.bush, decor.pine), 6, horizon - 0.02, horizon + 0.04, 0.12, 0.24)
+    stage.scatter((decor.tree, decor.bush, decor.pine), 6, horizon - 0.02, horizon + 0.04, 0.12, 0.24, 0.25)
     stage.ground(grass, mix(grass, hex_colour("#4E8F45"), 0.55), horizon)
-    stage.scatter((decor.bush, decor.tree), 2, horizon + 0.02, horizon + 0.1, 0.12, 0.28)
+    stage.scatter((decor.bush, decor.tree), 2, horizon + 0.02, horizon + 0.1, 0.12, 0.28, 0.25)
     stage.scatter(
-        (decor.flower, decor.tuft, decor.rock, decor.flower, decor.mushroom), 14, horizon + 0.06, 1.0, 0.035, 0.1
+        (decor.flower, decor.tuft, decor.rock, decor.flower, decor.mushroom), 14, horizon + 0.06, 1.0, 0.035, 0.1, 0.25
     )
     return Setting(horizon, near=(decor.tuft, decor.flower, decor.bush))
 
@@ -135,8 +147,8 @@ def farm(stage: Stage) -> Setting:
     stage.ground(wheat, mix(wheat, hex_colour("#A8733F"), 0.55), horizon, 0.1)
     if stage.rng.random() < 0.4 + 0.5 * stage.clutter:
         decor.barn(stage.canvas, stage.rng, stage.between(0.1, 0.9), horizon + 0.03, stage.between(0.25, 0.42))
-    stage.scatter((decor.tree, decor.fence, decor.fence), 4, horizon + 0.02, horizon + 0.07, 0.1, 0.2)
-    stage.scatter((decor.hay, decor.tuft, decor.rock, decor.hay), 9, horizon + 0.08, 1.0, 0.05, 0.15)
+    stage.scatter((decor.tree, decor.fence, decor.fence), 4, horizon + 0.02, horizon + 0.07, 0.1, 0.2, 0.25)
+    stage.scatter((decor.hay, decor.tuft, decor.rock, decor.hay), 9, horizon + 0.08, 1.0, 0.05, 0.15, 0.25)
     return Setting(horizon, (1.03, 1.0, 0.94), near=(decor.tuft, decor.hay, decor.fence))
 
 
@@ -149,7 +161,7 @@ def lake(stage: Stage) -> Setting:
     water = mix(hex_colour("#7CC4CC"), hex_colour("#6FA9CE"), stage.between(0, 1))
     stage.ground(mix(water, (1, 1, 1), 0.3), mix(water, hex_colour("#2F6F8F"), 0.55), horizon, 0.04)
     stage.scatter((decor.wave, decor.wave, decor.lily, decor.lily, decor.reed), 18, horizon + 0.05, 1.0, 0.06, 0.13)
-    return Setting(horizon, (0.97, 1.0, 1.02), 0.22, (decor.reed, decor.lily, decor.wave))
+    return Setting(horizon, (0.97, 1.0, 1.02), 0.22, (decor.reed, decor.lily, decor.wave), is_water=True)
 
 
 def sea(stage: Stage) -> Setting:
@@ -165,7 +177,7 @@ def sea(stage: Stage) -> Setting:
     water = mix(hex_colour("#2E86AB"), hex_colour("#3AA6A0"), stage.between(0, 1))
     stage.ground(mix(water, (1, 1, 1), 0.25), mix(water, hex_colour("#123F63"), 0.5), horizon, 0.08)
     stage.scatter((decor.wave,), 22, horizon + 0.03, 1.0, 0.05, 0.18)
-    return Setting(horizon, (1.0, 0.98, 0.97), 0.25, (decor.wave,))
+    return Setting(horizon, (1.0, 0.98, 0.97), 0.25, (decor.wave,), is_water=True)
 
 
 def beach(stage: Stage) -> Setting:
@@ -176,11 +188,9 @@ def beach(stage: Stage) -> Setting:
     stage.scatter((decor.wave,), 5, horizon + 0.03, shore, 0.05, 0.1)
     sand = mix(hex_colour("#F3DDAA"), hex_colour("#EBCB9B"), stage.between(0, 1))
     stage.ridge(shore + 0.03, 0.05, 3, hex_colour("#F4FBFA"))
-    start = int((stage.canvas.v[:, 0] < shore + 0.03).sum())
     stage.ground(mix(sand, hex_colour("#C79A66"), 0.25), sand, shore + 0.03, 0.07)
-    stage.canvas.planes[:, start:] *= np.float32(0.98)
-    stage.scatter((decor.palm, decor.umbrella, decor.umbrella), 4, shore + 0.06, shore + 0.2, 0.16, 0.3)
-    stage.scatter((decor.starfish, decor.rock, decor.ball, decor.starfish), 9, shore + 0.1, 1.0, 0.04, 0.11)
+    stage.scatter((decor.palm, decor.umbrella, decor.umbrella), 4, shore + 0.06, shore + 0.2, 0.16, 0.3, 0.25)
+    stage.scatter((decor.starfish, decor.rock, decor.ball, decor.starfish), 9, shore + 0.1, 1.0, 0.04, 0.11, 0.25)
     return Setting(shore, (1.04, 1.0, 0.95), near=(decor.starfish, decor.rock, decor.ball, decor.umbrella))
 
 
@@ -192,7 +202,7 @@ def snow(stage: Stage) -> Setting:
     stage.scatter((decor.snowy_pine,), 7, horizon - 0.01, horizon + 0.04, 0.13, 0.26)
     stage.ground(hex_colour("#EAF1F8"), hex_colour("#CBDAEC"), horizon, 0.035)
     stage.scatter(
-        (decor.mound, decor.snowy_pine, decor.snowman, decor.mound, decor.rock), 8, horizon + 0.05, 1.0, 0.08, 0.2
+        (decor.mound, decor.snowy_pine, decor.snowman, decor.mound, decor.rock), 8, horizon + 0.05, 1.0, 0.08, 0.2, 0.25
     )
     for u, v, r in stage.rng.random((int(26 * stage.clutter), 3)):
         stage.canvas.paint(circle(float(u), float(v), 0.004 + 0.006 * float(r)), (1.0, 1.0, 1.0), opacity=0.8)
@@ -211,13 +221,11 @@ def night(stage: Stage) -> Setting:
     stage.canvas.paint(circle(u + 0.03, v - 0.015, 0.016), hex_colour("#E3D7A8"))
     stage.canvas.paint(circle(u - 0.025, v + 0.02, 0.011), hex_colour("#E3D7A8"))
     stage.ridge(horizon, 0.18, 4, hex_colour("#343B6B"))
-    stage.scatter(
-        (_dim(decor.pine), _dim(decor.tree), _dim(decor.pine), decor.lamp_post), 9, horizon, horizon + 0.06, 0.16, 0.32
-    )
+    trees = (_dim(decor.pine), _dim(decor.tree), _dim(decor.pine), decor.lamp_post)
+    stage.scatter(trees, 9, horizon, horizon + 0.06, 0.16, 0.32)
     stage.ground(hex_colour("#3B4A6B"), hex_colour("#26344F"), horizon, 0.09)
-    stage.scatter(
-        (_dim(decor.bush), _dim(decor.rock), _dim(decor.tuft), _dim(decor.mushroom)), 9, horizon + 0.06, 1.0, 0.05, 0.13
-    )
+    small = (_dim(decor.bush), _dim(decor.rock), _dim(decor.tuft), _dim(decor.mushroom))
+    stage.scatter(small, 9, horizon + 0.06, 1.0, 0.05, 0.13, 0.35)
     return Setting(horizon, (0.72, 0.74, 0.92), 0.4, (decor.tuft, decor.bush))
 
 
@@ -270,8 +278,8 @@ def city(stage: Stage) -> Setting:
         stage.canvas.paint(
             box(k * 0.25 + shift - 0.12, (kerb + 1) / 2 + 0.03, 0.07, 0.011, 0.004), hex_colour("#F2E9D0")
         )
-    stage.scatter((decor.lamp_post, decor.tree, decor.bush), 6, horizon + 0.05, kerb, 0.16, 0.34)
-    stage.scatter((decor.cone, decor.cone, decor.block), 5, kerb + 0.04, 1.0, 0.06, 0.13)
+    stage.scatter((decor.lamp_post, decor.tree, decor.bush), 6, horizon + 0.05, kerb, 0.16, 0.34, 0.25)
+    stage.scatter((decor.cone, decor.cone, decor.block), 5, kerb + 0.04, 1.0, 0.06, 0.13, 0.25)
     return Setting(horizon + 0.06, (0.98, 0.98, 1.0), near=(decor.cone, decor.lamp_post))
 
 
@@ -285,11 +293,11 @@ def street(stage: Stage) -> Setting:
             stage.canvas, stage.rng, (k + stage.between(0.2, 0.8)) / 5, horizon + 0.04, stage.between(0.26, 0.38)
         )
     stage.ground(hex_colour("#A9B873"), hex_colour("#8FA862"), horizon + 0.03, 0.06)
-    stage.scatter((decor.bush, decor.tree, decor.fence), 6, horizon + 0.05, horizon + 0.1, 0.09, 0.24)
+    stage.scatter((decor.bush, decor.tree, decor.fence), 6, horizon + 0.05, horizon + 0.1, 0.09, 0.24, 0.25)
     kerb = horizon + 0.13
     stage.ground(hex_colour("#8A7F8A"), hex_colour("#6C6272"), kerb, 0.05)
     stage.canvas.paint(box(0.5, kerb, 0.6, 0.009), hex_colour("#EADBCB"))
-    stage.scatter((decor.cone, decor.ball, decor.rock), 4, kerb + 0.05, 1.0, 0.05, 0.1)
+    stage.scatter((decor.cone, decor.ball, decor.rock), 4, kerb + 0.05, 1.0, 0.05, 0.1, 0.25)
     return Setting(horizon + 0.08, (1.05, 0.97, 0.92), near=(decor.bush, decor.cone))
 
 
@@ -308,15 +316,14 @@ def room(stage: Stage) -> Setting:
     stage.ground(mix(wood, hex_colour("#6E4A38"), 0.25), wood, horizon, 0.05)
     stage.canvas.paint(box(0.5, horizon, 0.6, 0.014), hex_colour("#FBF3E8"))
     for k in range(1, 4):
-        stage.canvas.paint(
-            box(0.5, horizon + (1 - horizon) * (k / 4) ** 1.3, 0.6, 0.004), mix(wood, hex_colour("#6E4A38"), 0.5)
-        )
+        v = horizon + (1 - horizon) * k * (k + 6) / 40
+        stage.canvas.paint(box(0.5, v, 0.6, 0.004), mix(wood, hex_colour("#6E4A38"), 0.5))
     stage.canvas.paint(
         ellipse(stage.between(0.2, 0.8), (horizon + 1.06) / 2, 0.36, 0.13),
         mix(stage.any("#C75D5D", "#5D8AA8", "#7A9E7E", "#D9A441"), wall, 0.3),
     )
-    stage.scatter((decor.bookshelf, decor.plant, decor.plant), 3, horizon + 0.02, horizon + 0.08, 0.26, 0.46)
-    stage.scatter((decor.ball, decor.block, decor.block), 8, horizon + 0.1, 1.0, 0.05, 0.12)
+    stage.scatter((decor.bookshelf, decor.plant, decor.plant), 3, horizon + 0.02, horizon + 0.08, 0.26, 0.46, 0.25)
+    stage.scatter((decor.ball, decor.block, decor.block), 8, horizon + 0.1, 1.0, 0.05, 0.12, 0.25)
     return Setting(horizon, (1.02, 0.98, 0.93), 0.36, (decor.block, decor.ball, decor.plant))
 
 

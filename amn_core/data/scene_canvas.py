@@ -21,6 +21,7 @@ Bounds = tuple[float, float, float, float]
 Colour = tuple[float, float, float]
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Window = tuple[int, int, int, int]
+_remembered = lru_cache(maxsize=2048)  # most colours and shapes are those of every object of a class
 SMALLEST_DETAIL = 0.35  # pixels: what is thinner adds time and no visible difference
 SHADOW_TINT = (0.76, 0.70, 0.80)
 SHADE_LOSS = tuple(1 - t for t in SHADOW_TINT)
@@ -44,26 +45,31 @@ class Patch:
     bounds: Bounds
 
 
+@_remembered
 def hex_colour(text: str) -> Colour:
     """Turn '#RRGGBB' into three floats in [0, 1]."""
     return tuple(int(text[i : i + 2], 16) / 255 for i in (1, 3, 5))
 
 
+@_remembered
 def mix(first: Colour, second: Colour, share: float) -> Colour:
     """Blend two colours; a share of 0 is the first, 1 the second."""
     return tuple(a + (b - a) * share for a, b in zip(first, second, strict=True))
 
 
+@_remembered
 def darken(colour: Colour, strength: float = 1.0) -> Colour:
     """Shift a colour towards the cool shade that all scenes use for shadow."""
     return tuple(c * (1 + (t - 1) * strength) for c, t in zip(colour, SHADOW_TINT, strict=True))
 
 
+@_remembered
 def rotation(turn: float) -> tuple[float, float]:
     """Cosine and sine of an angle in radians, rounded so that every libm agrees."""
     return round(math.cos(turn), 6), round(math.sin(turn), 6)
 
 
+@_remembered
 def circle(u: float, v: float, radius: float) -> Shape:
     """A disc."""
 
@@ -76,6 +82,7 @@ def circle(u: float, v: float, radius: float) -> Shape:
     return Shape((u - radius, v - radius, u + radius, v + radius), distance)
 
 
+@_remembered
 def ellipse(u: float, v: float, ru: float, rv: float, turn: float = 0.0) -> Shape:
     """An ellipse with radii ru, rv, turned by radians; the distance is exact to first order at the edge."""
     cos, sin = rotation(turn)
@@ -86,15 +93,19 @@ def ellipse(u: float, v: float, ru: float, rv: float, turn: float = 0.0) -> Shap
         if turn:
             x, y = x * cos + y * sin, y * cos - x * sin
         x, y = x * (1 / ru), y * (1 / rv)
-        p, q = x * x, y * y
-        k = np.sqrt(p + q)
-        slope = np.sqrt(p * (1 / ru**2) + q * (1 / rv**2))
+        x *= x
+        y *= y
+        slope = np.sqrt(x * (4 / ru**2) + y * (4 / rv**2))
         slope += 1e-6
-        return k * (k - 1) / slope
+        x = x + y
+        x -= 1
+        x /= slope
+        return x
 
     return Shape((u - hu, v - hv, u + hu, v + hv), distance)
 
 
+@_remembered
 def capsule(u0: float, v0: float, u1: float, v1: float, r0: float, r1: float | None = None) -> Shape:
     """A line with round ends whose radius runs from r0 to r1 (default r0)."""
     r1 = r0 if r1 is None else r1
@@ -116,6 +127,7 @@ def capsule(u0: float, v0: float, u1: float, v1: float, r0: float, r1: float | N
     return Shape((min(u0, u1) - r, min(v0, v1) - r, max(u0, u1) + r, max(v0, v1) + r), distance)
 
 
+@_remembered
 def box(u: float, v: float, hu: float, hv: float, radius: float = 0.0) -> Shape:
     """An upright box with half sides hu, hv (its whole extent) and rounded corners."""
 
@@ -132,12 +144,17 @@ def box(u: float, v: float, hu: float, hv: float, radius: float = 0.0) -> Shape:
 
 def polygon(points: Sequence[tuple[float, float]], blend: float = 0.0) -> Shape:
     """A convex polygon; blend (a length) rounds its corners."""
+    return _polygon(tuple(points), blend)
+
+
+@_remembered
+def _polygon(points: tuple[tuple[float, float], ...], blend: float) -> Shape:
     planes = []
-    turn = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, [*points[1:], points[0]], strict=True))
-    points = points if turn > 0 else points[::-1]
-    for (u0, v0), (u1, v1) in zip(points, [*points[1:], points[0]], strict=True):
+    following = (*points[1:], points[0])
+    turn = math.copysign(1, sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, following, strict=True)))
+    for (u0, v0), (u1, v1) in zip(points, following, strict=True):
         length = math.sqrt((u1 - u0) ** 2 + (v1 - v0) ** 2)
-        nu, nv = (v1 - v0) / length, (u0 - u1) / length
+        nu, nv = turn * (v1 - v0) / length, turn * (u0 - u1) / length
         planes.append((nu, nv, nu * u0 + nv * v0))
 
     def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -164,6 +181,7 @@ def _joined(a: np.ndarray, b: np.ndarray, blend: float, pick: np.ufunc) -> np.nd
     return h
 
 
+@_remembered
 def union(*shapes: Shape, blend: float = 0.0) -> Shape:
     """All shapes as one; blend (a length) lets them flow into each other."""
 
@@ -178,12 +196,14 @@ def union(*shapes: Shape, blend: float = 0.0) -> Shape:
     return Shape((*low, *high), distance)
 
 
+@_remembered
 def ring(u: float, v: float, radius: float, width: float) -> Shape:
     """A circle line with the given half width."""
     disc, reach = circle(u, v, radius), radius + width
     return Shape((u - reach, v - reach, u + reach, v + reach), lambda x, y: np.abs(disc.distance(x, y)) - width)
 
 
+@_remembered
 def cut(shape: Shape, hole: Shape) -> Shape:
     """The first shape without the second."""
     return Shape(shape.bounds, lambda x, y: np.maximum(shape.distance(x, y), -hole.distance(x, y)))
@@ -320,9 +340,11 @@ class Canvas:
         """Darken the side of a patch that turns away from the light, as a crescent `depth` units deep."""
         u0, v0, u1, v1 = patch.bounds
         u, v = self.grid(patch.window)
-        turned_u = (u - (u0 + u1) / 2) * (-2 * depth * self.light[0] / (u1 - u0))
-        turned_v = (v - (v0 + v1) / 2) * (-2 * depth * self.light[1] / (v1 - v0))
-        cover = edge_cover(-(patch.distance + turned_u + turned_v), min(self.scale, 3 / depth))
+        lu, lv = self.light
+        slope = 2 * depth / (abs(lu) * (u1 - u0) + abs(lv) * (v1 - v0))
+        turned = u * (-lu * slope) + (v * (-lv * slope) + ((u0 + u1) * lu + (v0 + v1) * lv) * slope / 2)
+        turned += patch.distance
+        cover = edge_cover(turned, -min(self.scale, 3 / depth))
         cover *= patch.cover
         y0, y1, x0, x1 = patch.window
         self.planes[:3, y0:y1, x0:x1] *= 1 - cover * (_pigment(SHADE_LOSS, 3, False) * np.float32(opacity))
@@ -343,11 +365,14 @@ def _overlap(a: Window, b: Window) -> Window | None:
 
 @lru_cache(maxsize=4)
 def noise_tile(size: int) -> np.ndarray:
-    """Smooth noise in about [-1, 1], (2 size, 2 size) float32, to be read at random offsets; read-only."""
+    """Smooth noise in about [-1, 1], twice as wide as high in its grain, as on a floor seen from the side.
+
+    Returns (2 size, 2 size) float32, to be read at random offsets; read-only.
+    """
     rng = np.random.Generator(np.random.PCG64(20220316))
     total = np.zeros((2 * size, 2 * size), np.float32)
-    for cells, weight in ((10, 0.5), (28, 0.35), (72, 0.3)):
-        knots = (rng.random((cells + 2, cells + 2), dtype=np.float32) * 2 - 1) * np.float32(weight)
+    for cells, weight in ((7, 0.4), (11, 0.35), (23, 0.3), (41, 0.25), (67, 0.2), (109, 0.2)):
+        knots = (rng.random((2 * cells + 2, cells + 2), dtype=np.float32) * 2 - 1) * np.float32(weight)
         total += _stretched(_stretched(knots, 2 * size).T, 2 * size).T
     total.setflags(write=False)
     return total

@@ -66,9 +66,11 @@ def pine(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float)
 
 def snowy_pine(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     pine(canvas, rng, u, v, s)
-    for low, half, high in ((0.42, 0.1, 0.56), (0.64, 0.1, 0.79), (0.82, 0.1, 1.01)):
-        cap = [(u, v - s * high), (u + s * half, v - s * low), (u - s * half, v - s * low)]
-        canvas.paint(polygon(cap, s * 0.03), hex_colour("#F6FAFD"))
+    snow = hex_colour("#F6FAFD")
+    for low, half in ((0.14, 0.22), (0.38, 0.17)):
+        canvas.paint(capsule(u - half * s, v - low * s, u + half * s, v - low * s, s * 0.035), snow)
+    cap = [(u, v - s * 1.01), (u + s * 0.1, v - s * 0.82), (u - s * 0.1, v - s * 0.82)]
+    canvas.paint(polygon(cap, s * 0.03), snow)
 
 
 def bush(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
@@ -139,7 +141,7 @@ def house(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float
     wall = mix(_any(rng, TOYS), hex_colour("#FFF3E0"), 0.55)
     roof = _any(rng, (hex_colour("#B5564B"), hex_colour("#6F5D72"), hex_colour("#4E7083")))
     canvas.paint(box(u, v - s * 0.3, s * 0.38, s * 0.3), wall)
-    canvas.paint(polygon([(u - s * 0.46, v - s * 0.56), (u, v - s), (u + s * 0.46, v - s * 0.56)], s * 0.04), roof)
+    canvas.paint(polygon(((u - s * 0.46, v - s * 0.56), (u, v - s), (u + s * 0.46, v - s * 0.56)), s * 0.04), roof)
     canvas.paint(box(u + s * 0.14, v - s * 0.17, s * 0.08, s * 0.17, s * 0.02), darken(roof))
     canvas.paint(box(u - s * 0.14, v - s * 0.32, s * 0.1, s * 0.1, s * 0.01), hex_colour("#FFE9A8"))
     canvas.paint(box(u - s * 0.14, v - s * 0.32, s * 0.012, s * 0.1), darken(roof))
@@ -246,7 +248,8 @@ def wave(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float)
 
 
 def mound(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
-    canvas.paint(ellipse(u, v, s, s * 0.32), hex_colour("#F9FCFF"), shade=s * 0.12)
+    heap = cut(ellipse(u, v, s, s * 0.45), box(u, v + s * 0.5, s * 1.2, s * 0.5))
+    canvas.paint(heap, hex_colour("#F9FCFF"), shade=s * 0.2)
 
 
 def snowman(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:

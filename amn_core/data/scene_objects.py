@@ -130,7 +130,7 @@ def draw_bird(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Ge
     leg = hex_colour("#E0912F")
     for u in (-0.14, 0.12):
         canvas.paint(capsule(u, 0.5, u, 0.84, 0.04), leg)
-        canvas.paint(polygon([(u - 0.09, 0.9), (u + 0.01, 0.8), (u + 0.2, 0.9)], 0.03), leg)
+        canvas.paint(polygon(((u - 0.09, 0.9), (u + 0.01, 0.8), (u + 0.2, 0.9)), 0.03), leg)
     for turn, tone in ((0.55, 0.0), (0.2, 0.45)):
         canvas.paint(ellipse(-0.74, -0.14 + turn * 0.25, 0.34, 0.13, turn), mix(coat.second, coat.base, tone))
     body = union(ellipse(-0.1, 0.14, 0.66, 0.47, -0.12), capsule(0.3, -0.05, 0.44, -0.4, 0.27, 0.2), blend=0.25)
@@ -150,7 +150,7 @@ def draw_bird(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Ge
 def draw_car(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Generator) -> None:
     """Coachwork, windows and wheels; the sign on the roof and the badge on the door are the part."""
     glass, tyre, chrome = hex_colour("#A9D9E8"), hex_colour("#35313B"), hex_colour("#DDE1E6")
-    cabin = polygon([(-0.66, 0.12), (-0.4, -0.4), (0.26, -0.4), (0.6, 0.12)], 0.16)
+    cabin = polygon(((-0.66, 0.12), (-0.4, -0.4), (0.26, -0.4), (0.6, 0.12)), 0.16)
     canvas.paint(cabin, coat.base)
     for points in (
         [(-0.5, 0.06), (-0.32, -0.29), (-0.1, -0.29), (-0.1, 0.06)],
@@ -182,14 +182,14 @@ def draw_boat(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Ge
     """A hull with a mast and two sails; the flag at the top and the emblem on the sail are the part."""
     wood = hex_colour("#8A5A3B")
     canvas.paint(box(0.0, -0.35, 0.035, 0.72, 0.03), wood)
-    jib = cut(polygon([(-0.08, -0.86), (-0.08, 0.2), (-0.72, 0.2)], 0.05), circle(-1.05, -0.62, 0.72))
+    jib = cut(polygon(((-0.08, -0.86), (-0.08, 0.2), (-0.72, 0.2)), 0.05), circle(-1.05, -0.62, 0.72))
     canvas.paint(jib, mix(coat.light, coat.second, 0.25), shade=0.08)
-    sail = polygon([(0.08, 0.2), (0.06, -0.94), (0.42, -0.7), (0.72, -0.3), (0.86, 0.2)], 0.08)
+    sail = polygon(((0.08, 0.2), (0.06, -0.94), (0.42, -0.7), (0.72, -0.3), (0.86, 0.2)), 0.08)
     cloth = canvas.paint(sail, coat.light)
     if cloth is not None:
         dye(canvas, cloth, coat, 0.3, rng)
         canvas.shade(cloth, 0.1, 0.7)
-    hull = cut(polygon([(-1.0, 0.3), (1.05, 0.24), (0.74, 0.86), (-0.74, 0.86)], 0.16), ellipse(0.0, 0.16, 0.8, 0.14))
+    hull = cut(polygon(((-1.0, 0.3), (1.05, 0.24), (0.74, 0.86), (-0.74, 0.86)), 0.16), ellipse(0.0, 0.16, 0.8, 0.14))
     patch = canvas.paint(hull, coat.base)
     if patch is not None:
         canvas.paint(box(0.0, 0.44, 1.1, 0.035), coat.light, within=patch)

@@ -63,7 +63,7 @@ def draw_cat_head(canvas: Canvas, coat: Coat) -> None:
     for u, end in ((0.48, 0.2), (0.76, 1.04)):
         for dv in (-0.03, 0.05):
             paint(capsule(u, -0.22, end, -0.22 + dv * 1.6, 0.011), INK)
-    paint(polygon([(0.56, -0.31), (0.68, -0.31), (0.62, -0.24)], 0.03), PINK)
+    paint(polygon(((0.56, -0.31), (0.68, -0.31), (0.62, -0.24)), 0.03), PINK)
     for u in (0.47, 0.77):
         _eye(canvas, u, -0.43, 0.07, hex_colour("#BFD65A"))
 
@@ -124,14 +124,14 @@ def draw_duck_head(canvas: Canvas, coat: Coat) -> None:
 def draw_owl_head(canvas: Canvas, coat: Coat) -> None:
     """Ear tufts, two huge eyes in pale discs, a small hooked beak."""
     paint = partial(canvas.paint, is_part=True)
-    paint(polygon([(0.17, -0.5), (0.16, -0.93), (0.48, -0.68)], 0.05), coat.second)
-    paint(polygon([(0.48, -0.68), (0.8, -0.93), (0.79, -0.5)], 0.05), coat.second)
+    paint(polygon(((0.17, -0.5), (0.16, -0.93), (0.48, -0.68)), 0.05), coat.second)
+    paint(polygon(((0.48, -0.68), (0.8, -0.93), (0.79, -0.5)), 0.05), coat.second)
     canvas.paint(ellipse(0.48, -0.46, 0.36, 0.31), coat.base, is_part=True, shade=0.06)
     for u in (0.33, 0.64):
         paint(circle(u, -0.48, 0.19), CREAM)
         paint(circle(u, -0.48, 0.13), hex_colour("#F2B138"))
         _eye(canvas, u, -0.48, 0.09)
-    paint(polygon([(0.42, -0.4), (0.55, -0.4), (0.485, -0.24)], 0.04), darken(BEAK, 0.4))
+    paint(polygon(((0.42, -0.4), (0.55, -0.4), (0.485, -0.24)), 0.04), darken(BEAK, 0.4))
 
 
 def draw_rooster_head(canvas: Canvas, coat: Coat) -> None:
@@ -141,7 +141,7 @@ def draw_rooster_head(canvas: Canvas, coat: Coat) -> None:
     paint(comb, RED, shade=0.04)
     _bird_face(canvas, coat)
     paint(ellipse(0.74, -0.19, 0.08, 0.14, -0.15), RED, shade=0.04)
-    paint(polygon([(0.7, -0.56), (1.03, -0.41), (0.7, -0.32)], 0.04), hex_colour("#F7C948"), shade=0.04)
+    paint(polygon(((0.7, -0.56), (1.03, -0.41), (0.7, -0.32)), 0.04), hex_colour("#F7C948"), shade=0.04)
     paint(ellipse(0.54, -0.5, 0.13, 0.14), CREAM)
     _eye(canvas, 0.56, -0.51, 0.075)
 
@@ -169,14 +169,14 @@ def draw_police_light(canvas: Canvas, coat: Coat) -> None:
     paint(box(-0.06, -0.49, 0.03, 0.08, 0.01), CREAM)
     paint(circle(-0.02, 0.3, 0.17), hex_colour("#26427F"))
     gold = hex_colour("#F6C945")
-    paint(polygon([(-0.13, 0.36), (-0.02, 0.17), (0.09, 0.36)], 0.01), gold)
-    paint(polygon([(-0.13, 0.24), (0.09, 0.24), (-0.02, 0.43)], 0.01), gold)
+    paint(polygon(((-0.13, 0.36), (-0.02, 0.17), (0.09, 0.36)), 0.01), gold)
+    paint(polygon(((-0.13, 0.24), (0.09, 0.24), (-0.02, 0.43)), 0.01), gold)
 
 
 def _flag(canvas: Canvas, colour: Colour) -> None:
     canvas.paint(capsule(0.0, -0.9, 0.0, -1.2, 0.022), INK, is_part=True)
     canvas.paint(
-        polygon([(0.0, -1.22), (0.46, -1.16), (0.46, -0.94), (0.0, -0.96)], 0.05), colour, is_part=True, shade=0.03
+        polygon(((0.0, -1.22), (0.46, -1.16), (0.46, -0.94), (0.0, -0.96)), 0.05), colour, is_part=True, shade=0.03
     )
 
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from amn_core.constants import VOC_PALETTE
 from amn_core.data.images import DataError
 from amn_core.data.scene_backgrounds import BACKGROUNDS, Setting, Stage
-from amn_core.data.scene_canvas import Canvas, Window, ellipse, grain_tile
+from amn_core.data.scene_canvas import Canvas, Window, cut, ellipse, grain_tile, noise_tile
 from amn_core.data.scene_layout import Placement, choose_background, choose_classes, place_objects
 from amn_core.data.scene_objects import CLASS_NAMES, FAMILIES, KINDS
 
@@ -174,7 +174,7 @@ def build_scene(index: int, config: SceneConfig) -> Scene:
         picture.add_object(placement)
     picture.add_near_things(rng, config.clutter)
     class_ids = np.flatnonzero(np.bincount(picture.label.ravel(), minlength=2)[1:]) + 1
-    return Scene(_develop(canvas.planes, rng), picture.label, class_ids, picture.parts)
+    return Scene(_develop(canvas.planes, rng, light), picture.label, class_ids, picture.parts)
 
 
 class _Picture:
@@ -210,13 +210,27 @@ class _Picture:
             self.canvas.light,
         )
         family.draw(layer, it.coat, KINDS[it.class_id - 1].draw_part, np.random.Generator(np.random.PCG64(it.seed)))
+        self._add_light_and_texture(layer, it.seed)
         self._lay(layer, window, it.class_id)
+
+    def _add_light_and_texture(self, layer: Canvas, seed: int) -> None:
+        """Brighten the side of an object that faces the light, and roughen it like felt."""
+        height, width = layer.planes.shape[1:]
+        tile = noise_tile(self.label.shape[0])
+        y, x = seed % (len(tile) - height + 1), seed // 7919 % (len(tile) - width + 1)
+        tone = tile[y : y + height, x : x + width] * np.float32(0.055)
+        tone += layer.u * (0.09 * layer.light[0]) + (layer.v * (0.09 * layer.light[1]) + 1)
+        layer.planes[:3] *= tone
 
     def _add_shadow(self, it: Placement) -> None:
         family, lean = FAMILIES[KINDS[it.class_id - 1].family], 0.12 if self.canvas.light[0] < 0 else -0.12
         half = (family.extent[2] - family.extent[0]) / 2 * it.unit
         shade = ellipse(it.u + lean * it.unit, it.foot, half * 0.85, half * 0.2)
         self.canvas.paint(shade, (0.1, 0.08, 0.16), opacity=self.setting.shadow, softness=half * 0.3)
+        if self.setting.is_water:
+            rim = ellipse(it.u, it.foot, half * 1.02, half * 0.17)
+            ripple = cut(rim, ellipse(it.u, it.foot + half * 0.015, half * 0.96, half * 0.145))
+            self.canvas.paint(ripple, (1.0, 1.0, 1.0), opacity=0.5)
 
     def add_near_things(self, rng: np.random.Generator, clutter: float) -> None:
         """Strew a few things over the foreground; they hide what is behind them, also in the mask."""
@@ -239,15 +253,16 @@ class _Picture:
         np.copyto(self.parts[y0:y1, x0:x1], part, where=is_won)
 
 
-def _develop(planes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Expose a picture: brightness, a slight cast, a soft vignette, sensor noise; then round to uint8."""
+def _develop(planes: np.ndarray, rng: np.random.Generator, light: tuple[float, float]) -> np.ndarray:
+    """Expose a picture: brightness, a cast, light from one side, a vignette, noise; then round to uint8."""
     size = planes.shape[1]
     gain = rng.uniform(0.88, 1.08) * rng.uniform(0.97, 1.03, 3) * 255
     axis = ((np.arange(size) + 0.5) / size - 0.5).astype(np.float32)
     bend = 1 - axis * axis * np.float32(rng.uniform(0.0, 0.5))
+    side = bend + axis * np.float32(light[0] * rng.uniform(0.05, 0.45))
     tile, noise = grain_tile(size), float(rng.uniform(0.5, 4.0))
     planes *= gain.astype(np.float32)[:, None, None]
-    planes *= bend[None, :, None] * bend[None, None, :]
+    planes *= bend[None, :, None] * side[None, None, :]
     for plane in planes:
         y, x = (int(c) for c in rng.integers(0, size + 1, 2))
         plane += tile[y : y + size, x : x + size] * noise
