@@ -161,3 +161,17 @@ def describe_data(spec: str) -> tuple[str, str]:
     if kind not in ("voc", "folder", "coco"):
         return spec, ""
     return f"{kind}:{Path(rest).resolve().name}", str(Path(rest).resolve())
+
+
+def resolve_spec(run: Run) -> str:
+    """Find the spec that opens the data of a run on this machine.
+
+    Raises:
+        ValueError: the run does not know where its data lies here.
+    """
+    kind = run.meta["data"].partition(":")[0]
+    if kind == "scenes":
+        return run.meta["data"]
+    if not run.meta.get("data_root"):
+        raise ValueError(f"{run.path} does not say where {run.meta['data']} lies on this machine: pass --data {kind}:ROOT")
+    return f"{kind}:{run.meta['data_root']}"

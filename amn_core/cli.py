@@ -1,0 +1,182 @@
+"""The command line: ``python -m amn_core COMMAND``.
+
+Exit status 0 on success, 2 on a usage error, 1 on anything else; progress and errors go to standard error.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from amn_core.options import add_options, read_options
+
+STOPPED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its configuration, what runs it (``module:function``), and how its result is printed."""
+
+    config: str
+    run: str
+    help: str
+    show: str = ""
+
+
+COMMANDS = {
+    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM or AMN"),
+    "extract": Command(
+        "amn_core.configs:ExtractConfig", "amn_core.extract:extract", "make the activation maps of a data set"),
+    "seed": Command(
+        "amn_core.configs:SeedConfig", "amn_core.seeds:make_seeds", "cut maps into sure and unsure labels"),
+    "count": Command(
+        "amn_core.configs:CountConfig", "amn_core.counting:count", "count a run against ground truth"),
+    "compare": Command(
+        "amn_core.configs:CompareConfig", "amn_core.comparing:compare", "compare runs from their counts",
+        "amn_core.comparing:format_table"),
+    "reproduce": Command(
+        "amn_core.configs:ReproduceConfig", "amn_core.reproduce:reproduce",
+        "train and compare CAM, AMN without LCM and AMN", "amn_core.comparing:format_table"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.handle(options)
+    except (ValueError, FloatingPointError) as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"{error.filename or 'file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return fail("interrupted", STOPPED)
+    except RuntimeError as error:
+        return fail(describe_runtime_error(error))
+    except Exception as error:
+        if type(error).__name__ == "Stopped":
+            return fail(str(error), STOPPED)
+        raise
+    return 0
+
+
+def fail(message: str, status: int = 1) -> int:
+    """Print an error and return the exit status."""
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def describe_runtime_error(error: RuntimeError) -> str:
+    """Word an error of torch; where memory ran out, say what helps."""
+    if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
+        return f"out of memory: use a smaller --batch or --crop ({str(error).splitlines()[0]})"
+    return str(error)
+
+
+def load_name(name: str) -> Any:
+    """Load ``module:attribute``; commands import what they need when they run, and nothing before."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="python -m amn_core", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        add_command(commands, name, command)
+    add_data_commands(commands)
+    add_run_command(commands)
+    return parser
+
+
+def add_command(commands: Any, name: str, command: Command) -> None:
+    """Add a command whose options are the fields of its config."""
+    parser = commands.add_parser(name, help=command.help, description=command.help)
+    config_class = load_name(command.config)
+    add_options(parser, config_class)
+    has_json = any(action.dest == "json" for action in parser._actions)
+    if command.show and not has_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(handle=build_handler(command, config_class))
+
+
+def build_handler(command: Command, config_class: type) -> Callable[[argparse.Namespace], None]:
+    """Build the function that runs a command and prints its result."""
+
+    def handle(options: argparse.Namespace) -> None:
+        result = load_name(command.run)(read_options(options, config_class))
+        if getattr(options, "json", False):
+            print(json.dumps(result))
+        elif command.show:
+            print(load_name(command.show)(result))
+        elif result is not None:
+            print(result)
+
+    return handle
+
+
+def add_data_commands(commands: Any) -> None:
+    """Add ``data get``, ``data check`` and ``data preview``."""
+    data = commands.add_parser("data", help="get, check or preview a data set").add_subparsers(
+        dest="action", required=True, metavar="ACTION")
+    get = data.add_parser("get", help="download PASCAL VOC 2012")
+    get.add_argument("name", choices=("voc",))
+    get.add_argument("--root", required=True, help="folder that will hold VOCdevkit")
+    get.set_defaults(handle=lambda options: print(load_name("amn_core.data.download:download_voc")(options.root)))
+    check = data.add_parser("check", help="read every image, label and mask, and name what is broken")
+    preview = data.add_parser("preview", help="draw a contact sheet of images and masks")
+    preview.add_argument("data", help="data set, such as scenes or voc:ROOT")
+    preview.add_argument("--out", default="sheet.png", help="picture to write (default: sheet.png)")
+    preview.add_argument("--n", type=int, default=24, help="number of images (default: 24)")
+    check.add_argument("data", help="data set, such as voc:ROOT")
+    for parser in (check, preview):
+        parser.add_argument("--split", default="train", help="split or path of a list (default: train)")
+    check.set_defaults(handle=check_data)
+    preview.set_defaults(handle=preview_data)
+
+
+def check_data(options: argparse.Namespace) -> None:
+    """Check a data set and print what is there and what is broken."""
+    from amn_core.data import describe_problems, find_problems, load_dataset
+
+    dataset = load_dataset(options.data, options.split, skip_broken=True)
+    problems = find_problems(dataset, with_masks=True)
+    print(f"{len(dataset.ids)} images, {len(dataset.class_names) - 1} classes, labels from {dataset.label_source}")
+    for problem in problems:
+        print(problem.message)
+    if problems:
+        raise ValueError(describe_problems(problems, len(dataset.ids)))
+
+
+def preview_data(options: argparse.Namespace) -> None:
+    """Draw a contact sheet of a data set and print where it is."""
+    from amn_core.data import load_dataset
+    from amn_core.data.scenes import build_contact_sheet
+
+    build_contact_sheet(load_dataset(options.data, options.split), options.n).save(options.out)
+    print(options.out)
+
+
+def add_run_command(commands: Any) -> None:
+    """Add ``run``, which opens the app."""
+    parser = commands.add_parser("run", help="open the app in a browser")
+    parser.add_argument("--port", type=int, default=8501, help="port of the server (default: 8501)")
+    parser.add_argument("--headless", action="store_true", help="do not open a browser")
+    parser.set_defaults(handle=run_app)
+
+
+def run_app(options: argparse.Namespace) -> None:
+    """Start the app's server from the project's folder and wait for it."""
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-m", "streamlit", "run", str(root / "app" / "main.py"),
+               "--server.port", str(options.port), "--server.headless", str(options.headless).lower()]
+    status = subprocess.run(command, cwd=root, env=os.environ.copy(), check=False).returncode
+    if status:
+        raise ValueError(f"the app's server ended with status {status}")

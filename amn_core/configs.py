@@ -1,0 +1,181 @@
+"""One frozen dataclass a command: its fields make the command's options and what is saved with the result.
+
+Free of torch, so that a form can be made from a config without loading a model. A field whose default is
+None is filled in by the preset (`resolve_train_config`).
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def option(default: Any, help_text: str, **more: Any) -> Any:
+    """Declare a field with its help text; `choices` and `positional` steer the command line."""
+    return field(default=default, metadata={"help": help_text, **more})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `train` needs; the preset fills in what is left open."""
+
+    method: str = option("cam", "what to train", choices=("cam", "amn-without-lcm", "amn"), positional=True)
+    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    split: str = option("train", "split or path of a list")
+    out: str = option("", "folder for checkpoints and metrics", required=True)
+    backbone: str = option(
+        "efficientnet_lite0", "feature extractor", choices=("efficientnet_lite0", "resnet50"))
+    preset: str = option("minutes", "sizes and schedules: minutes on a CPU, or the paper's",
+                         choices=("minutes", "paper"))
+    seeds: str = option("", "folder of seed labels (AMN only), as the command seed writes")
+    weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
+    stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
+                            choices=("conv1", "conv2"))
+    epochs: int | None = option(None, "passes over the data")
+    batch: int | None = option(None, "images a step")
+    crop: int | None = option(None, "side of the square crop, pixels")
+    long_side_min: int | None = option(None, "CAM: smallest long side of the resized image, pixels")
+    long_side_max: int | None = option(None, "CAM: largest long side of the resized image, pixels")
+    scale_min: float | None = option(None, "AMN: smallest scale of the resized image")
+    scale_max: float | None = option(None, "AMN: largest scale of the resized image")
+    optimizer: str | None = option(None, "optimiser", choices=("sgd", "adam", "adamw"))
+    lr: float | None = option(None, "learning rate of the backbone")
+    head_factor: float | None = option(None, "learning rate of the new layers, times that of the backbone")
+    schedule: str | None = option(None, "learning rate over time", choices=("polynomial", "constant"))
+    weight_decay: float | None = option(None, "weight decay")
+    momentum: float | None = option(None, "momentum (SGD only)")
+    epsilon: float = option(0.4, "label smoothing of the per-pixel classification loss")
+    seed: int = option(0, "seed of every random draw")
+    device: str = option("auto", "where to compute", choices=DEVICES)
+    precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
+    workers: int | None = option(None, "processes that decode and augment; by default 0 on the CPU")
+    resume: bool = option(False, "go on from the last checkpoint in the output folder")
+    skip_broken: bool = option(False, "leave out images that are missing or broken")
+
+
+# Constants of the paper's official code; its optimiser passes the weight decay into SGD's momentum slot,
+# so that the effective momentum is 1e-4 and nothing decays.
+PRESETS: dict[tuple[str, str], dict[str, Any]] = {
+    ("paper", "cam"): {
+        "epochs": 5, "batch": 16, "crop": 512, "long_side_min": 320, "long_side_max": 640, "optimizer": "sgd",
+        "lr": 0.1, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 0.0, "momentum": 1e-4},
+    ("paper", "amn"): {
+        "epochs": 5, "batch": 16, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "adam",
+        "lr": 5e-6, "head_factor": 20.0, "schedule": "constant", "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "cam"): {
+        "epochs": 5, "batch": 16, "crop": 256, "long_side_min": 224, "long_side_max": 416,
+        "optimizer": "adamw", "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial",
+        "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "amn"): {
+        "epochs": 4, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+}
+
+
+def resolve_train_config(config: TrainConfig) -> TrainConfig:
+    """Fill in from the preset whatever is None, and check what can be checked without the data.
+
+    Raises:
+        ValueError: an AMN without seeds, or a number out of its range.
+    """
+    stage = "cam" if config.method == "cam" else "amn"
+    preset = PRESETS[config.preset, stage]
+    known = {f.name for f in fields(config)}
+    open_fields = {k: v for k, v in preset.items() if k in known and getattr(config, k) is None}
+    config = replace(config, **open_fields)
+    if stage == "amn" and not config.seeds:
+        raise ValueError("AMN learns from seeds: pass --seeds DIR, made by the command seed from a CAM run")
+    for name in ("epochs", "batch", "crop", "lr"):
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")
+    if not 0 <= config.epsilon < 1:
+        raise ValueError(f"epsilon is {config.epsilon}; it must be at least 0 and below 1")
+    return config
+
+
+@dataclass(frozen=True)
+class ExtractConfig:
+    """What `extract` needs: a model and images give activation maps in a run folder."""
+
+    checkpoint: str = option("", "checkpoint of CAM or AMN", required=True)
+    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    split: str = option("train", "split or path of a list")
+    out: str = option("", "run folder to write", required=True)
+    name: str = option("", "name of the run; by default that of the method")
+    scales: str = option("0.5,1,1.5", "scales whose maps are summed; the paper's are 1,0.5,1.5,2")
+    flip: bool = option(True, "also use the mirrored image")
+    normalisation: str = option(
+        "auto", "auto: max for CAM, image-softmax for AMN",
+        choices=("auto", "max", "image-softmax", "softmax", "min-max", "official"))
+    seeds: str = option("", "folder of seed labels, needed by the normalisation 'official' alone")
+    device: str = option("auto", "where to compute", choices=DEVICES)
+    precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
+    skip_broken: bool = option(False, "leave out images that are missing or broken")
+    overwrite: bool = option(False, "make maps again that are there already")
+
+
+@dataclass(frozen=True)
+class SeedConfig:
+    """What `seed` needs: the maps of a run give labels that are sure, and 255 elsewhere."""
+
+    run: str = option("", "run folder with maps", required=True)
+    data: str = option("", "data set of the run; by default the one it was made from")
+    split: str = option("", "split or path of a list; by default that of the run")
+    foreground: float = option(0.30, "threshold above which foreground is sure")
+    background: float = option(0.05, "threshold below which background is sure")
+    crf: bool = option(False, "refine both label images with a dense CRF first, as the paper does")
+    out: str = option("", "folder for the labels, one PNG an image", required=True)
+    workers: int = option(0, "processes; 0 for one a core")
+
+
+@dataclass(frozen=True)
+class CountConfig:
+    """What `count` needs: the maps of a run and ground truth give the counts of every threshold."""
+
+    run: str = option("", "run folder with maps", required=True)
+    data: str = option("", "data set with ground truth; by default the one the run was made from")
+    split: str = option("", "split or path of a list; by default that of the run")
+    workers: int = option(0, "processes; 0 for one a core")
+    skip_broken: bool = option(False, "leave out images without a mask or a map")
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What `compare` needs: runs with counts, and how to average."""
+
+    runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
+    classes: str = option("", "class names or ids to average over, separated by commas; background included by name")
+    protocol: str = option("irn", "averaging rule: irn, seam or toco")
+    images: str = option("", "list of image ids to restrict every run to")
+    json: bool = option(False, "print JSON")
+
+
+@dataclass(frozen=True)
+class ReproduceConfig:
+    """What `reproduce` needs: a data set in, three methods compared out."""
+
+    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    train_split: str = option("train_aug", "split to train on")
+    split: str = option("train", "split to measure on")
+    out: str = option("runs/reproduce", "folder for everything")
+    preset: str = option("minutes", "sizes and schedules", choices=("minutes", "paper"))
+    backbone: str = option(
+        "efficientnet_lite0", "feature extractor", choices=("efficientnet_lite0", "resnet50"))
+    weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
+    stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
+                            choices=("conv1", "conv2"))
+    foreground: float = option(0.30, "threshold above which foreground is sure")
+    background: float = option(0.05, "threshold below which background is sure")
+    crf: bool = option(True, "refine the seeds with a dense CRF")
+    cam_epochs: int | None = option(None, "passes over the data for CAM")
+    amn_epochs: int | None = option(None, "passes over the data for AMN")
+    seed: int = option(0, "seed of every random draw")
+    device: str = option("auto", "where to compute", choices=DEVICES)
+    bundle: str = option("", "also copy checkpoints (fp16) and tables into this folder")
+    skip_broken: bool = option(False, "leave out images that are missing or broken")
+
+
+def describe_config(config: Any) -> dict[str, Any]:
+    """Describe a config as a dict, as it is saved with a result."""
+    return asdict(config)

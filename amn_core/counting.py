@@ -1,0 +1,93 @@
+"""The maps of a run and ground truth to the counts of every threshold, streaming over the images."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from amn_core.configs import CountConfig
+from amn_core.data import DataError, load_dataset
+from amn_core.formats.counts import save_counts
+from amn_core.formats.files import hash_file
+from amn_core.formats.runs import describe_data, load_run, resolve_spec, save_run
+from amn_core.parallel import run_chunks
+from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts
+
+
+def count(config: CountConfig) -> Path:
+    """Count a run and write RUN/counts.npz; run.json then says which ground truth it was.
+
+    Raises:
+        ValueError: an image without a map or without a mask, unless these may be left out.
+    """
+    run = load_run(config.run)
+    spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
+    dataset = load_dataset(spec, split, config.skip_broken)
+    if dataset.class_names != run.class_names:
+        raise ValueError(f"{spec} has other classes than the run {run.path}")
+    ids = find_countable(dataset, run, config.skip_broken)
+    work = partial(count_some, spec, split, config.run)
+    parts = list(run_chunks(work, ids, "count", choose_workers(config, ids), chunk=64))
+    save_counts(run.counts_path, merge_counts(parts))
+    remember_ground_truth(run, spec, split, len(ids))
+    return run.counts_path
+
+
+def choose_workers(config: CountConfig, ids: Sequence[str]) -> int:
+    """Choose the number of processes: one where starting others would take longer than the work."""
+    return config.workers or (1 if len(ids) < 1000 else 0)
+
+
+def find_countable(dataset, run, skip_broken: bool) -> tuple[str, ...]:
+    """Find the images with a map; those without one are an error, or named and left out."""
+    present = set(run.map_ids)
+    missing = [image_id for image_id in dataset.ids if image_id not in present]
+    if missing and not skip_broken:
+        raise DataError(f"{run.path}: no map for {len(missing)} of {len(dataset.ids)} images, such as {missing[0]}: "
+                        "run extract on this split, or pass --skip-broken")
+    if missing:
+        print(f"left out {len(missing)} image(s) without a map, such as {missing[0]}", file=sys.stderr)
+    kept = tuple(image_id for image_id in dataset.ids if image_id in present)
+    without_mask = [i for i in kept if not has_mask(dataset, i)]
+    if without_mask and not skip_broken:
+        raise DataError(f"{dataset.spec}: no mask for {len(without_mask)} of {len(kept)} images, such as "
+                        f"{without_mask[0]}: choose a split with ground truth, or pass --skip-broken")
+    if without_mask:
+        print(f"left out {len(without_mask)} image(s) without a mask, such as {without_mask[0]}", file=sys.stderr)
+    kept = tuple(image_id for image_id in kept if image_id not in set(without_mask))
+    if not kept:
+        raise DataError(f"{dataset.spec}: none of the images has both a map and a mask; there is nothing to count")
+    return kept
+
+
+def has_mask(dataset, image_id: str) -> bool:
+    """Tell whether an image has a mask, without reading it where the data set knows its files."""
+    masks = getattr(dataset, "mask_paths", None)
+    return image_id in masks if masks is not None else dataset.gt(image_id) is not None
+
+
+def count_some(spec: str, split: str, run_path: str, ids: Sequence[str]) -> Counts:
+    """Count some images of a run."""
+    run, dataset = load_run(run_path), load_dataset(spec, split, skip_broken=True)
+    builder = CountsBuilder(run.class_names)
+    for image_id in ids:
+        gt = dataset.gt(image_id)
+        cam, class_ids = run.map(image_id, gt.shape)
+        builder.add(image_id, cam, class_ids, gt)
+    return builder.build()
+
+
+def remember_ground_truth(run, spec: str, split: str, images: int) -> None:
+    """Write into run.json what the counts were made with."""
+    meta = dict(run.meta)
+    meta["protocol"] = meta["protocol"] | {"ground_truth": describe_ground_truth(spec, split)}
+    meta["counts"] = {
+        "data": describe_data(spec)[0], "split": split, "images": images, "sha256": hash_file(run.counts_path)}
+    save_run(run.path, meta)
+
+
+def describe_ground_truth(spec: str, split: str) -> str:
+    """Name the ground truth: the folder of masks, or how the pictures were drawn."""
+    dataset = load_dataset(spec, split, skip_broken=True)
+    masks = getattr(dataset, "mask_paths", None)
+    return next(iter(masks.values())).parent.name if masks else dataset.label_source

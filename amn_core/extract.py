@@ -1,0 +1,279 @@
+"""A model and images to activation maps: scales and mirror images summed, normalised, at a quarter of the size."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from amn_core.configs import ExtractConfig, describe_config
+from amn_core.constants import BACKGROUND, METHOD_LABELS
+from amn_core.data import DataError, Dataset, load_dataset, load_label_image
+from amn_core.devices import autocast, choose_device, choose_precision
+from amn_core.formats.checkpoints import load_checkpoint
+from amn_core.formats.files import hash_file
+from amn_core.formats.maps import compute_map_size, load_stored_map, resize_maps, save_map
+from amn_core.formats.runs import describe_data, load_run, save_run
+from amn_core.models import AMNetwork, CAMNetwork
+
+CAM_EPSILON = 1e-5
+MULTIPLE = 16
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A loaded model with its way of making maps.
+
+    Attributes:
+        scales: factors of the image's size; the maps of all are summed.
+        normalisation: see `normalise_scores`.
+    """
+
+    model: CAMNetwork | AMNetwork
+    class_names: tuple[str, ...]
+    device: torch.device
+    dtype: torch.dtype
+    scales: tuple[float, ...] = (0.5, 1.0, 1.5)
+    flip: bool = True
+    normalisation: str = "auto"
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return self.model.method
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes with background."""
+        return len(self.class_names)
+
+    @torch.inference_mode()
+    def infer_map(
+        self, image: np.ndarray, class_ids: np.ndarray, seed: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Infer the activation maps of an image at a quarter of its size.
+
+        Args:
+            image: (H, W, 3) uint8.
+            class_ids: (K,) the image's classes, 1-based, increasing.
+            seed: (H, W) seed labels, for the normalisation ``official`` alone.
+
+        Returns:
+            (K, ceil(H/4), ceil(W/4)) float32 in [0, 1].
+        """
+        size = compute_map_size(*image.shape[:2])
+        if not len(class_ids):
+            return np.zeros((0, *size), dtype=np.float32)
+        scores = self.sum_scores(torch.from_numpy(image.copy()), torch.from_numpy(np.asarray(class_ids)), size)
+        return normalise_scores(scores, class_ids, resolve_normalisation(self), seed).cpu().numpy()
+
+    def infer_maps(self, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Infer the activation maps at the image's size: cam (K, H, W) float32 in [0, 1], class_ids (K,)."""
+        small = self.infer_map(image, class_ids)
+        return resize_maps(small, *image.shape[:2]), np.asarray(class_ids, dtype=np.int64)
+
+    @torch.inference_mode()
+    def predict_labels(self, image: np.ndarray) -> np.ndarray:
+        """Predict the image's classes: probabilities (C−1,) float32 of the foreground classes.
+
+        Raises:
+            ValueError: the model is no classifier; ask a CAM.
+        """
+        if not isinstance(self.model, CAMNetwork):
+            raise ValueError(f"{METHOD_LABELS[self.method]} predicts no labels; take those of a CAM checkpoint")
+        pixels = resize_pixels(torch.from_numpy(image.copy()).to(self.device), 1.0)
+        with autocast(self.device, self.dtype):
+            return torch.sigmoid(self.model(pixels).float())[0].cpu().numpy()
+
+    def sum_scores(self, image: torch.Tensor, class_ids: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """Average the scores of all scales and mirror images, resized to one size: (C or C−1, h, w)."""
+        labels = torch.zeros(1, self.n_classes - 1, device=self.device)
+        labels[0, class_ids - 1] = 1
+        image = image.to(self.device)
+        total = torch.zeros(1, device=self.device)
+        for scale in self.scales:
+            pixels = resize_pixels(image, scale)
+            views = torch.cat([pixels, pixels.flip(-1)]) if self.flip else pixels
+            with autocast(self.device, self.dtype):
+                scores = self.model.infer_scores(views, labels.expand(len(views), -1))
+            scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+            total = total + (scores[0] + scores[1].flip(-1) if self.flip else scores[0])
+        return total / (len(self.scales) * (2 if self.flip else 1))
+
+
+def resize_pixels(image: torch.Tensor, scale: float) -> torch.Tensor:
+    """Resize an image for the model: (H, W, 3) uint8 to (1, 3, H', W') float32 in 0–255."""
+    pixels = image.permute(2, 0, 1)[None].float()
+    if scale == 1.0:
+        return pixels
+    size = [max(MULTIPLE, round(side * scale)) for side in pixels.shape[-2:]]
+    return F.interpolate(pixels, size=size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 255)
+
+
+def resolve_normalisation(extractor: Extractor) -> str:
+    """Resolve ``auto``: the maximum for CAM, the softmax over the image's classes for AMN."""
+    if extractor.normalisation != "auto":
+        return extractor.normalisation
+    return "max" if extractor.method == "cam" else "image-softmax"
+
+
+def normalise_scores(
+    scores: torch.Tensor, class_ids: np.ndarray, normalisation: str, seed: np.ndarray | None = None
+) -> torch.Tensor:
+    """Normalise scores to activation maps of the image's classes.
+
+    Args:
+        scores: (C−1, h, w) of CAM, or (C, h, w) logits of AMN, background first.
+        class_ids: (K,) the image's classes, 1-based.
+        normalisation:
+            ``max``: each class divided by its maximum + 1e-5 (IRN).
+            ``softmax``: over all classes; background dropped.
+            ``image-softmax``: over background and the image's classes; background dropped (ours).
+            ``min-max``: softmax over all, then each class to [0, 1] over the image.
+            ``official``: as min-max, but pixels whose seed is background keep the raw softmax (AMN's code).
+        seed: (H, W) labels, for ``official``.
+
+    Returns:
+        (K, h, w) float32 in [0, 1].
+
+    Raises:
+        ValueError: a normalisation that the method does not have, or ``official`` without a seed.
+    """
+    chosen = torch.as_tensor(np.asarray(class_ids), device=scores.device)
+    if normalisation == "max":
+        cam = scores[chosen - 1].clamp(min=0)
+        return cam / (cam.amax(dim=(1, 2), keepdim=True) + CAM_EPSILON)
+    if normalisation == "image-softmax":
+        with_background = torch.cat([torch.full_like(chosen[:1], BACKGROUND), chosen])
+        return torch.softmax(scores[with_background], dim=0)[1:]
+    probabilities = torch.softmax(scores, dim=0)[chosen]
+    if normalisation == "softmax":
+        return probabilities
+    if normalisation == "official" and seed is None:
+        raise ValueError("the normalisation 'official' needs the seeds of the CAM: pass --seeds")
+    low, high = (f(probabilities, dim=(1, 2), keepdim=True) for f in (torch.amin, torch.amax))
+    stretched = (probabilities - low) / (high - low + CAM_EPSILON)
+    if normalisation == "min-max":
+        return stretched
+    small = F.interpolate(torch.from_numpy(seed)[None, None].float(), size=scores.shape[-2:], mode="nearest")
+    return torch.where(small[0].to(scores.device) == BACKGROUND, probabilities, stretched)
+
+
+def load_extractor(
+    checkpoint: str | Path, device: str = "auto", precision: str = "auto", scales: tuple[float, ...] = (0.5, 1.0, 1.5),
+    flip: bool = True, normalisation: str = "auto",
+) -> Extractor:
+    """Load a checkpoint and get it ready to make maps.
+
+    Raises:
+        ValueError: a checkpoint that cannot be read, no such device, or a normalisation of another method.
+    """
+    model, content = load_checkpoint(checkpoint)
+    where = choose_device(device)
+    model = model.to(where, memory_format=torch.channels_last)
+    dtype = choose_precision(precision, where, content["model"]["backbone"])
+    extractor = Extractor(model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation)
+    if (resolve_normalisation(extractor) == "max") != (extractor.method == "cam"):
+        raise ValueError(f"normalisation {normalisation!r} is not for {METHOD_LABELS[extractor.method]}")
+    return extractor
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Parse scales such as ``0.5,1,1.5``.
+
+    Raises:
+        ValueError: not numbers, none, or one that is not above 0.
+    """
+    try:
+        scales = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        scales = ()
+    if not scales or not all(scale > 0 for scale in scales):
+        raise ValueError(f"scales {text!r}: expected numbers above 0 separated by commas, such as 0.5,1,1.5")
+    return scales
+
+
+def extract(config: ExtractConfig) -> Path:
+    """Make the maps of a whole split as a run folder; maps that are there already are kept.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: data, checkpoint or options are wrong, or the folder holds another checkpoint's run.
+    """
+    dataset = load_dataset(config.data, config.split, config.skip_broken)
+    extractor = load_extractor(
+        config.checkpoint, config.device, config.precision, parse_scales(config.scales), config.flip,
+        config.normalisation)
+    if extractor.class_names != dataset.class_names:
+        raise ValueError(f"{config.checkpoint} knows other classes than {config.data}; train on this data set first")
+    meta = build_run_meta(config, dataset, extractor)
+    refuse_other_run(Path(config.out), meta)
+    run = save_run(config.out, meta)
+    broken = [i for i in show_progress(dataset, extractor) if not extract_one(config, dataset, extractor, run, i)]
+    if broken:
+        print(f"left out {len(broken)} broken image(s): {', '.join(broken[:5])}", file=sys.stderr)
+    return run.path
+
+
+def show_progress(dataset: Dataset, extractor: Extractor) -> tqdm:
+    """Show a progress bar over the ids of a data set."""
+    return tqdm(dataset.ids, unit="image", desc=f"extract {extractor.method}", file=sys.stderr, mininterval=1.0)
+
+
+def extract_one(config: ExtractConfig, dataset: Dataset, extractor: Extractor, run: Any, image_id: str) -> bool:
+    """Make and save the map of one image; False if it is broken and may be left out."""
+    path = run.map_path(image_id)
+    if path.is_file() and not config.overwrite and is_whole(path):
+        return True
+    try:
+        image, class_ids = dataset.image(image_id), dataset.class_ids(image_id)
+        seed = load_label_image(Path(config.seeds) / f"{image_id}.png", extractor.n_classes) if config.seeds else None
+    except DataError:
+        if config.skip_broken:
+            return False
+        raise
+    save_map(path, extractor.infer_map(image, class_ids, seed), class_ids, image.shape[:2])
+    return True
+
+
+def is_whole(path: Path) -> bool:
+    """Check that a map can be read."""
+    try:
+        load_stored_map(path)
+    except ValueError:
+        return False
+    return True
+
+
+def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: Extractor) -> dict[str, Any]:
+    """Describe the run for its run.json."""
+    data, data_root = describe_data(config.data)
+    return {
+        "name": config.name or METHOD_LABELS[extractor.method], "method": extractor.method, "data": data,
+        "data_root": data_root, "split": config.split, "images": len(dataset.ids),
+        "class_names": list(dataset.class_names), "label_source": dataset.label_source,
+        "protocol": {
+            "normalisation": resolve_normalisation(extractor), "scales": list(extractor.scales),
+            "flip": extractor.flip, "resize": "bilinear", "ground_truth": "", "ignore": "255 left out"},
+        "model": {
+            "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
+            "backbone": type(extractor.model.backbone).__name__},
+        "config": describe_config(config) | {"data": data},
+    }
+
+
+def refuse_other_run(folder: Path, meta: dict[str, Any]) -> None:
+    """Refuse to mix the maps of two checkpoints, protocols or data sets in one folder."""
+    if not (folder / "run.json").is_file():
+        return
+    there = load_run(folder).meta
+    for key in ("data", "split", "model", "protocol"):
+        ours = meta[key] | {"ground_truth": there[key].get("ground_truth")} if key == "protocol" else meta[key]
+        if there.get(key) != ours:
+            raise ValueError(f"{folder} holds a run with another {key}: choose another --out")

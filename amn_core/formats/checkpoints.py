@@ -1,0 +1,73 @@
+"""Checkpoints that describe themselves: model, classes, configuration, step, metrics, weights.
+
+The only room of formats that imports torch. Files are read with ``weights_only=True``: no code runs.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from amn_core.formats.files import write_bytes
+from amn_core.models import AMNetwork, CAMNetwork, build_model, load_exactly
+
+FORMAT = "amn-checkpoint"
+FORMAT_VERSION = 1
+
+
+def save_checkpoint(
+    path: Path, model: CAMNetwork | AMNetwork, meta: dict[str, Any], half: bool = False,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Save a model with what is needed to build it again, in one step.
+
+    Args:
+        meta: ``model`` (arguments of `build_model`), ``class_names``, ``config``, ``step``, ``metrics``.
+        half: store the weights as float16, half the size; batch norm stays in float32.
+        training: state of the optimiser, for resuming.
+    """
+    state = {key: shrink(key, value) if half else value for key, value in model.state_dict().items()}
+    content = {"format": FORMAT, "version": FORMAT_VERSION, **meta, "state": state}
+    buffer = io.BytesIO()
+    torch.save(content | ({"training": training} if training else {}), buffer)
+    write_bytes(Path(path), buffer.getvalue())
+
+
+def shrink(key: str, value: torch.Tensor) -> torch.Tensor:
+    """Convert a float tensor to float16, unless it is of a batch norm, whose variances would underflow."""
+    is_norm = ".norm." in key or ".bn" in key or "running_" in key or ".downsample.1." in key
+    return value.half() if value.is_floating_point() and not is_norm else value
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint as a dict, without building its model.
+
+    Raises:
+        ValueError: no such file, cut short, not a checkpoint of this project, or of a newer version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such checkpoint") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a readable checkpoint ({first_line})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a checkpoint of this project (no {FORMAT!r} mark)")
+    if content["version"] > FORMAT_VERSION:
+        raise ValueError(f"{path}: written by a newer version; update this package")
+    return content
+
+
+def load_checkpoint(path: str | Path) -> tuple[CAMNetwork | AMNetwork, dict[str, Any]]:
+    """Load a checkpoint: the model in evaluation mode on the CPU, and all else that the file says.
+
+    Raises:
+        ValueError: as `read_checkpoint`, or a tensor that is missing or misshapen.
+    """
+    content = read_checkpoint(path)
+    model = build_model(**content["model"])
+    load_exactly(model, {key: value.float() for key, value in content.pop("state").items()}, str(path))
+    return model.eval(), content

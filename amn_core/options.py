@@ -1,0 +1,64 @@
+"""A config dataclass to the options of a command, and back."""
+
+import argparse
+from dataclasses import MISSING, fields
+from typing import Any, get_args, get_type_hints
+
+TYPES = (int, float, str)
+
+
+def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
+    """Add an option for each field of a config; its metadata gives help, choices, and whether it is positional."""
+    hints = get_type_hints(config_class)
+    for field in fields(config_class):
+        meta = field.metadata
+        default = field.default if field.default is not MISSING else None
+        flags = f"--{field.name.replace('_', '-')}"
+        if hints[field.name] is bool:
+            parser.add_argument(flags, action=argparse.BooleanOptionalAction, default=default, help=meta.get("help"))
+        elif str(hints[field.name]).startswith("tuple"):
+            parser.add_argument(field.name, nargs="+", help=meta.get("help"))
+        elif meta.get("positional"):
+            parser.add_argument(field.name, choices=meta.get("choices"), help=meta.get("help"))
+        else:
+            parser.add_argument(
+                flags, type=find_type(hints[field.name]), default=default, choices=meta.get("choices"),
+                required=bool(meta.get("required")), help=describe_default(meta.get("help", ""), default))
+
+
+def find_type(hint: Any) -> type:
+    """Find the type of an option; of ``int | None`` it is int."""
+    for candidate in (hint, *get_args(hint)):
+        if candidate in TYPES:
+            return candidate
+    return str
+
+
+def describe_default(help_text: str, default: Any) -> str:
+    """Add the default to a help text where there is one."""
+    text = help_text.replace("%", "%%")
+    return text if default in (None, "") else f"{text} (default: {default})"
+
+
+def read_options(namespace: argparse.Namespace, config_class: type) -> Any:
+    """Build a config from parsed options."""
+    values = {field.name: getattr(namespace, field.name) for field in fields(config_class)}
+    return config_class(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def format_command(name: str, config: Any) -> list[str]:
+    """Format a config as the command line that gives it, defaults left out."""
+    words = [name]
+    for field in fields(config):
+        value, flag = getattr(config, field.name), f"--{field.name.replace('_', '-')}"
+        if isinstance(value, tuple):
+            words += [str(part) for part in value]
+        elif field.metadata.get("positional"):
+            words.append(str(value))
+        elif value == field.default:
+            continue
+        elif isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [flag, str(value)]
+    return words

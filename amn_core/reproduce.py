@@ -1,0 +1,176 @@
+"""The whole pipeline as one resumable command: CAM, seeds, AMN without LCM, AMN, and their comparison.
+
+Each stage leaves its result in a folder; a stage that is whole is not done again, so the command can be
+stopped and started at any point.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amn_core.comparing import compare
+from amn_core.configs import (
+    CompareConfig,
+    CountConfig,
+    ExtractConfig,
+    ReproduceConfig,
+    SeedConfig,
+    TrainConfig,
+    describe_config,
+)
+from amn_core.counting import count
+from amn_core.formats.checkpoints import load_checkpoint, save_checkpoint
+from amn_core.formats.files import hash_file, read_json, write_bytes, write_json
+from amn_core.formats.runs import load_run, save_run
+from amn_core.seeds import make_seeds
+
+METHODS = ("cam", "amn-without-lcm", "amn")
+# What may change between two starts of the same reproduction.
+FREE = ("device", "bundle", "skip_broken")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The folders of one reproduction."""
+
+    config: ReproduceConfig
+
+    @property
+    def out(self) -> Path:
+        """The folder of everything."""
+        return Path(self.config.out)
+
+    def model(self, method: str) -> Path:
+        """The trained checkpoint of a method."""
+        return self.out / "train" / method / "model.pth"
+
+    def run(self, method: str) -> Path:
+        """The run of a method on the split that is measured."""
+        return self.out / method
+
+
+def reproduce(config: ReproduceConfig) -> dict[str, Any]:
+    """Train CAM, AMN without LCM and AMN on one split, measure them on another, and compare.
+
+    Returns:
+        What `compare` returns.
+
+    Raises:
+        ValueError: something is wrong with the data or the options, or the folder holds another
+            reproduction.
+        Stopped: it was asked to stop; the same command goes on.
+    """
+    from amn_core.train.loop import train  # imports torch
+
+    stages = Stages(config)
+    remember_config(stages)
+    make_model(stages, "cam", train)
+    seeds = make_training_seeds(stages)
+    for method in METHODS[1:]:
+        make_model(stages, method, train, seeds)
+    for method in METHODS:
+        make_counted_run(stages, method)
+    result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in METHODS)))
+    write_json(stages.out / "comparison.json", result)
+    if config.bundle:
+        bundle(stages, Path(config.bundle))
+    return result
+
+
+def remember_config(stages: Stages) -> None:
+    """Write the configuration; refuse a folder that was made with another."""
+    path, ours = stages.out / "reproduce.json", describe_config(stages.config)
+    if path.is_file():
+        theirs = read_json(path)
+        changed = [key for key in ours if key not in FREE and theirs.get(key) != ours[key]]
+        if changed:
+            difference = f"{changed[0]}={theirs.get(changed[0])}, not {ours[changed[0]]}"
+            raise ValueError(f"{stages.out} was made with {difference}: choose another --out")
+    write_json(path, ours)
+
+
+def announce(text: str) -> None:
+    """Say on standard error which stage begins."""
+    print(f"== {text}", file=sys.stderr, flush=True)
+
+
+def make_model(stages: Stages, method: str, train: Any, seeds: Path | None = None) -> None:
+    """Train a method unless its checkpoint is there; goes on where it was stopped."""
+    path = stages.model(method)
+    if path.is_file():
+        return
+    announce(f"train {method}")
+    config = stages.config
+    train(TrainConfig(
+        method=method, data=config.data, split=config.train_split, out=str(path.parent), backbone=config.backbone,
+        preset=config.preset, seeds=str(seeds or ""), weights=config.weights, stride_on=config.stride_on,
+        epochs=config.cam_epochs if method == "cam" else config.amn_epochs, seed=config.seed, device=config.device,
+        resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken))
+
+
+def make_training_seeds(stages: Stages) -> Path:
+    """Make the seeds of the training split from CAM's maps of it."""
+    config, maps = stages.config, stages.out / "cam-train"
+    seeds = stages.out / "seeds"
+    if not (seeds / "done").is_file():
+        announce("maps and seeds of the training split")
+        extract_run(config, stages.model("cam"), config.train_split, maps)
+        make_seeds(SeedConfig(
+            run=str(maps), data=config.data, split=config.train_split, foreground=config.foreground,
+            background=config.background, crf=config.crf, out=str(seeds)))
+        write_bytes(seeds / "done", b"")
+    return seeds
+
+
+def make_counted_run(stages: Stages, method: str) -> None:
+    """Make the run of a method on the measured split, with counts."""
+    config, folder = stages.config, stages.run(method)
+    if (folder / "counts.npz").is_file():
+        return
+    announce(f"measure {method}")
+    extract_run(config, stages.model(method), config.split, folder)
+    count(CountConfig(run=str(folder), data=config.data, split=config.split, skip_broken=config.skip_broken))
+
+
+def extract_run(config: ReproduceConfig, checkpoint: Path, split: str, folder: Path) -> None:
+    """Extract the maps of a split into a run folder."""
+    from amn_core.extract import extract
+
+    scales = "0.5,1,1.5" if config.preset == "minutes" else "1,0.5,1.5,2"
+    extract(ExtractConfig(
+        checkpoint=str(checkpoint), data=config.data, split=split, out=str(folder), scales=scales,
+        device=config.device, skip_broken=config.skip_broken))
+
+
+def bundle(stages: Stages, target: Path) -> None:
+    """Copy checkpoints in float16 and tables to where they can be handed on: no image, mask, map or path.
+
+    The bundled checkpoint's hash goes into run.json beside that of the checkpoint that was measured.
+    """
+    for method in METHODS:
+        source, folder = load_run(stages.run(method)), target / method
+        model, content = load_checkpoint(stages.model(method))
+        content["config"] = strip_paths(content["config"])
+        save_checkpoint(folder / "model.pth", model, {k: v for k, v in content.items() if k in (
+            "model", "class_names", "config", "step", "images", "metrics")}, half=True)
+        write_bytes(folder / "counts.npz", source.counts_path.read_bytes())
+        meta = dict(source.meta) | {"data_root": "", "config": strip_paths(source.meta["config"])}
+        meta["model"] = meta["model"] | {"measured_sha256": meta["model"]["sha256"], "checkpoint": "model.pth",
+                                         "sha256": hash_file(folder / "model.pth"), "precision": "fp16"}
+        meta["training"] = content["config"]
+        save_run(folder, meta)
+
+
+def strip_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """Strip folders from the values of a config: a path says nothing on another machine."""
+    kept = {}
+    for key, value in config.items():
+        kind, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if colon and kind in ("voc", "folder", "coco"):
+            value = f"{kind}:{Path(rest).resolve().name}"
+        elif isinstance(value, str) and ("/" in value or "\\" in value):
+            value = Path(value).name
+        kept[key] = value
+    return kept
+

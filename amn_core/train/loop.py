@@ -1,0 +1,263 @@
+"""The one training loop: batches in, a checkpoint after each epoch, stopped and resumed at any step.
+
+OUT/last.pth       everything that is needed to go on: weights, optimiser, step
+OUT/model.pth      the weights, written at the end; with float16 half the size
+OUT/metrics.jsonl  a line every few steps: step, epoch, loss, learning rate, images a second
+OUT/config.json    the configuration, as resolved
+"""
+
+import json
+import math
+import signal
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from amn_core.configs import TrainConfig, describe_config, resolve_train_config
+from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
+from amn_core.devices import autocast, choose_device, choose_precision
+from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
+from amn_core.formats.files import read_json, write_json
+from amn_core.models import load_exactly
+from amn_core.train.samples import build_loader, count_steps
+from amn_core.train.stages import build_optimizer, build_schedule, build_training_model, compute_loss
+
+LOG_EVERY = 5
+# What may differ between the run that is resumed and the one that resumes it.
+FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out")
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The training was asked to stop and did, with a checkpoint; the message says how to go on."""
+
+
+@dataclass
+class Training:
+    """A training under way."""
+
+    config: TrainConfig
+    dataset: Dataset
+    model: torch.nn.Module
+    model_arguments: dict[str, Any]
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    step: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def out(self) -> Path:
+        """The output folder."""
+        return Path(self.config.out)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one pass over the data."""
+        return count_steps(len(self.dataset.ids), self.config.batch)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.steps_per_epoch * self.config.epochs
+
+
+def train(config: TrainConfig) -> Path:
+    """Train one model.
+
+    Returns:
+        The path of the trained model, OUT/model.pth.
+
+    Raises:
+        ValueError: something is wrong with the configuration, the data or the checkpoint to resume.
+        FloatingPointError: the loss is no number; the last good checkpoint stays.
+        Stopped: SIGINT or SIGTERM came; the checkpoint of that step was written.
+    """
+    training = start_training(resolve_train_config(config))
+    with StopSignals() as signals:
+        run_steps(training, signals)
+    path = training.out / "model.pth"
+    save_checkpoint(path, training.model, build_meta(training))
+    return path
+
+
+def start_training(config: TrainConfig) -> Training:
+    """Open the data, build the model and the optimiser, and take up a checkpoint if asked to."""
+    dataset = open_training_data(config)
+    device = choose_device(config.device)
+    model, arguments = build_training_model(config, len(dataset.class_names))
+    model = model.to(device, memory_format=torch.channels_last)
+    training = Training(config, dataset, model, arguments, build_optimizer(model, config), device)
+    last = training.out / "last.pth"
+    if config.resume and last.is_file():
+        resume_training(training, last)
+    elif last.is_file():
+        raise ValueError(f"{last} exists: pass --resume to go on, or choose another --out")
+    write_json(training.out / "config.json", describe_config(config))
+    return training
+
+
+def open_training_data(config: TrainConfig) -> Dataset:
+    """Open the data set and make sure before the first step that nothing needed is missing."""
+    dataset = load_dataset(config.data, config.split, config.skip_broken)
+    broken: set[str] = set()
+    if config.skip_broken:
+        problems = find_problems(dataset)
+        broken |= {problem.image_id for problem in problems}
+        if problems:
+            print(f"left out: {describe_problems(problems, len(dataset.ids))}", file=sys.stderr)
+    if config.seeds:
+        missing = {i for i in dataset.ids if not (Path(config.seeds) / f"{i}.png").is_file()}
+        if missing and not config.skip_broken:
+            raise DataError(
+                f"{config.seeds}: no seed label for {len(missing)} of {len(dataset.ids)} images, such as "
+                f"{min(missing)}; make them with the command seed, or pass --skip-broken")
+        broken |= missing
+    if not broken:
+        return dataset
+    return select_ids(dataset, tuple(i for i in dataset.ids if i not in broken))
+
+
+def resume_training(training: Training, path: Path) -> None:
+    """Take up the weights, the optimiser and the step of a checkpoint of the same configuration."""
+    content = read_checkpoint(path)
+    ours = describe_config(training.config)
+    for key, value in content["config"].items():
+        if key not in FREE_ON_RESUME and ours.get(key) != value:
+            raise ValueError(f"{path} was trained with {key}={value}, not {ours.get(key)}: choose another --out")
+    if content["images"] != len(training.dataset.ids):
+        raise ValueError(f"{path} was trained on {content['images']} images, not {len(training.dataset.ids)}")
+    load_exactly(training.model, content["state"], str(path))
+    training.optimizer.load_state_dict(content["training"]["optimizer"])
+    training.step, training.metrics = content["step"], content["metrics"]
+
+
+def run_steps(training: Training, signals: "StopSignals") -> None:
+    """Run all steps that are left; a checkpoint after each epoch and when asked to stop."""
+    config = training.config
+    schedule = build_schedule(config, training.total_steps)
+    workers = config.workers if config.workers is not None else default_workers(training.device)
+    loader = build_loader(training.dataset, config, training.step, workers)
+    dtype = choose_precision(config.precision, training.device, config.backbone)
+    training.model.train()
+    with open_progress(training) as bar:
+        for images, labels, seed, indices in loader:
+            set_learning_rate(training, schedule(training.step))
+            loss = run_step(training, (images, labels, seed), dtype)
+            if not math.isfinite(loss):
+                raise FloatingPointError(describe_bad_loss(training, loss, indices))
+            training.step += 1
+            report_step(training, bar, loss, len(images))
+            if training.step % training.steps_per_epoch == 0 or signals.is_stopping:
+                save_progress(training)
+            if signals.is_stopping and training.step < training.total_steps:
+                raise Stopped(f"stopped after step {training.step} of {training.total_steps}; --resume goes on")
+
+
+def run_step(training: Training, batch: tuple[torch.Tensor, ...], dtype: torch.dtype) -> float:
+    """Run one step: forward, backward, update; dropout draws from the step's own seed."""
+    torch.manual_seed(training.config.seed * 1_000_003 + training.step)
+    images, labels, seed = (part.to(training.device, non_blocking=True) for part in batch)
+    training.optimizer.zero_grad(set_to_none=True)
+    with autocast(training.device, dtype):
+        loss = compute_loss(training.model, (images, labels, seed), training.config)
+    if torch.isfinite(loss):
+        loss.backward()
+        training.optimizer.step()
+    return float(loss.detach())
+
+
+def set_learning_rate(training: Training, factor: float) -> None:
+    """Set the learning rates of this step."""
+    config = training.config
+    for group, rate in zip(training.optimizer.param_groups, (config.lr, config.lr * config.head_factor), strict=True):
+        group["lr"] = rate * factor
+
+
+def describe_bad_loss(training: Training, loss: float, indices: torch.Tensor) -> str:
+    """Word the error of a loss that is no number: step, images, remedy."""
+    ids = ", ".join(training.dataset.ids[int(i)] for i in indices[:4])
+    return (
+        f"loss is {loss} at step {training.step} (images {ids}, …): lower --lr or use --precision fp32. "
+        f"The checkpoint of the last epoch, if there was one, is whole: {training.out / 'last.pth'}")
+
+
+def default_workers(device: torch.device) -> int:
+    """Choose the number of decoding processes: none on a CPU, where they would compete with the model."""
+    return 0 if device.type == "cpu" else min(8, torch.get_num_threads())
+
+
+def open_progress(training: Training) -> tqdm:
+    """Open the progress bar, counted in images."""
+    return tqdm(
+        total=training.total_steps * training.config.batch, initial=training.step * training.config.batch,
+        unit="image", desc=f"train {training.config.method}", file=sys.stderr, mininterval=1.0)
+
+
+def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> None:
+    """Move the bar, and write a line of metrics every few steps."""
+    smooth = training.metrics.get("loss", loss)
+    training.metrics["loss"] = 0.95 * smooth + 0.05 * loss
+    bar.update(training.config.batch)
+    bar.set_postfix(loss=f"{training.metrics['loss']:.4f}", refresh=False)
+    if training.step % LOG_EVERY and training.step != training.total_steps:
+        return
+    rate = bar.format_dict["rate"] or 0.0
+    line = {
+        "step": training.step, "steps": training.total_steps, "epoch": training.step / training.steps_per_epoch,
+        "loss": loss, "loss_smooth": training.metrics["loss"], "lr": training.optimizer.param_groups[0]["lr"],
+        "images_per_second": rate, "time": time.time()}
+    with (training.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def save_progress(training: Training) -> None:
+    """Save what is needed to go on from here."""
+    save_checkpoint(
+        training.out / "last.pth", training.model, build_meta(training),
+        training={"optimizer": training.optimizer.state_dict()})
+
+
+def build_meta(training: Training) -> dict[str, Any]:
+    """Describe the model for its checkpoint."""
+    return {
+        "model": training.model_arguments, "class_names": list(training.dataset.class_names),
+        "config": describe_config(replace(training.config)), "step": training.step,
+        "images": len(training.dataset.ids), "metrics": dict(training.metrics)}
+
+
+def read_config(out: Path) -> TrainConfig:
+    """Read the configuration of a training from its folder."""
+    return TrainConfig(**read_json(out / "config.json"))
+
+
+class StopSignals:
+    """Notes SIGINT and SIGTERM while it is entered, so that a step is never cut in two; a second one cuts."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+
+    def __enter__(self) -> "StopSignals":
+        self.previous = {number: set_handler(number, self.note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.previous.items():
+            set_handler(number, handler)
+
+    def note(self, number: int, frame: object) -> None:
+        """Note a signal; the second of them raises KeyboardInterrupt at once."""
+        if self.is_stopping:
+            raise KeyboardInterrupt
+        self.is_stopping = True
+
+
+def set_handler(number: int, handler: Any) -> Any:
+    """Set a signal handler where that is allowed (the main thread); returns the previous one."""
+    try:
+        return signal.signal(number, handler)
+    except ValueError:
+        return None
