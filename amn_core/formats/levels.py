@@ -15,31 +15,41 @@ import numpy as np
 
 from amn_core.constants import DEFAULT_THRESHOLDS
 from amn_core.formats.files import write_bytes
-from amn_core.sweep.binning import build_grid
 
 TOP = 255
+MARGIN = 1e-3
+CHUNK = 1 << 15
 
 
-@lru_cache(maxsize=1)
-def find_level_limits() -> tuple[np.ndarray, np.ndarray]:
-    """Find the lowest and the highest level of each threshold bin, two (T+1,) uint8.
+@lru_cache(maxsize=4)
+def build_level_table(dtype_name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Build what turns the nearest level of a value into the right one.
 
-    Values above the last threshold (1) have no level of their own and share the highest.
+    Args:
+        dtype_name: dtype of the maps; the thresholds are cast to it first, as in the counts.
+
+    Returns:
+        For each level (256,): the threshold that lies among the values nearest to it (infinity if none
+        does), the level for values up to that threshold, and the level for values above it.
     """
-    grid = build_grid(DEFAULT_THRESHOLDS, np.uint8)
-    bins = grid.table.astype(np.int64)
-    low = np.searchsorted(bins, np.arange(len(DEFAULT_THRESHOLDS) + 1), side="left")
-    high = np.searchsorted(bins, np.arange(len(DEFAULT_THRESHOLDS) + 1), side="right") - 1
-    return np.minimum(low, TOP).astype(np.uint8), np.maximum(high, 0).astype(np.uint8)
+    thresholds = DEFAULT_THRESHOLDS.astype(dtype_name)
+    levels = np.arange(TOP + 1)
+    bins = np.searchsorted(DEFAULT_THRESHOLDS.astype(np.float32), levels / np.float32(TOP))
+    places = thresholds.astype(np.float64) * TOP
+    # At most one threshold: they lie 1.275 levels apart. The margin covers the rounding of value × 255.
+    first = np.searchsorted(places, levels - 0.5 - MARGIN)
+    has_one = places[np.minimum(first, len(places) - 1)] <= levels + 0.5 + MARGIN
+    has_one &= first < len(places)
+    limit = np.where(has_one, thresholds[np.minimum(first, len(places) - 1)], thresholds.dtype.type(np.inf))
+    below = [find_level(bins, level, place) for level, place in zip(levels, first, strict=True)]
+    above = [find_level(bins, level, place + has) for level, place, has in zip(levels, first, has_one, strict=True)]
+    return limit, np.array(below, dtype=np.uint8), np.array(above, dtype=np.uint8)
 
 
-def find_bins(cam: np.ndarray) -> np.ndarray:
-    """Find the default threshold bin of every value, in the dtype of the maps; (…) uint8."""
-    flat = np.ascontiguousarray(cam).ravel()
-    wide = np.float64 if flat.dtype == np.float64 else np.float32
-    out, spare = np.empty(flat.shape, wide), np.empty(flat.shape, wide)
-    build_grid(DEFAULT_THRESHOLDS, flat.dtype).bin_values(flat, out, spare)
-    return out.astype(np.uint8).reshape(cam.shape)
+def find_level(bins: np.ndarray, level: int, wanted: int) -> int:
+    """Find the level nearest to a level whose bin is the wanted one; the highest if no level is above 1."""
+    candidates = np.flatnonzero(bins == wanted)
+    return int(np.clip(level, candidates[0], candidates[-1])) if candidates.size else TOP
 
 
 def quantise_maps(cam: np.ndarray) -> np.ndarray:
@@ -50,22 +60,27 @@ def quantise_maps(cam: np.ndarray) -> np.ndarray:
 
     Returns:
         (K, H, W) uint8 that stand for level / 255. The nearest level, moved by at most one where the
-        nearest would cross a threshold or tie with the strongest class.
+        nearest would cross a threshold, and down to the strongest class's where it would overtake it.
     """
-    low, high = find_level_limits()
-    bins = find_bins(cam)
-    nearest = np.rint(np.clip(cam, 0, 1).astype(np.float32) * np.float32(TOP)).astype(np.uint8)
-    levels = np.clip(nearest, low[bins], high[bins])
+    levels = np.empty(cam.shape, dtype=np.uint8)
+    limit, below, above = build_level_table(cam.dtype.name)
+    flat, out = np.ascontiguousarray(cam).ravel(), levels.ravel()
+    for start in range(0, flat.size, CHUNK):  # pieces that fit a core's cache
+        values = flat[start:start + CHUNK]
+        nearest = np.rint(np.clip(values, 0, 1).astype(np.float32) * np.float32(TOP)).astype(np.uint8)
+        out[start:start + CHUNK] = np.where(values > limit[nearest], above[nearest], below[nearest])
     return levels if len(levels) < 2 else keep_strongest(cam, levels)
 
 
 def keep_strongest(cam: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """Let the class that is strongest (the first of equals) stay so in 8 bits; (K, H, W) uint8."""
     strongest = cam.argmax(axis=0)
-    best = np.take_along_axis(levels, strongest[None], axis=0)
-    row = np.arange(len(levels))[:, None, None]
-    bound = np.where(row < strongest, np.maximum(best, 1) - 1, best)
-    return np.where(row == strongest, levels, np.minimum(levels, bound).astype(np.uint8))
+    best = np.take_along_axis(levels, strongest[None], axis=0)[0]
+    before = np.maximum(best, 1) - np.uint8(1)
+    for row, plane in enumerate(levels):
+        bound = np.where(strongest > row, before, best)  # an earlier row wins ties, so it must stay below
+        np.minimum(plane, bound, out=plane)
+    return levels
 
 
 def save_levels(path: Path, levels: np.ndarray, class_ids: np.ndarray, size: tuple[int, int]) -> None:
