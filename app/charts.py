@@ -114,6 +114,7 @@ def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: 
     figure.update_layout(hovermode="x unified" if threshold is not None else "closest")
     if threshold is not None:
         _add_threshold(figure, threshold)
+        figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -137,6 +138,7 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
     _lay_out(figure, "", "", height=max(360, 90 + 190 * rows))
     if threshold is not None:
         _add_threshold(figure, threshold, row="all", col="all")
+        figure.update_xaxes(range=[0, 1])
     figure.update_layout(margin={"l": 62, "b": 58}, hovermode="closest")
     figure.update_yaxes(rangemode="tozero", title_standoff=4)
     return figure
@@ -152,6 +154,7 @@ def draw_difference(curve: Curve, x_title: str, threshold: float | None = None) 
     figure.add_hline(0, line={"color": NEUTRAL, "width": 1})
     if threshold is not None:
         _add_threshold(figure, threshold)
+        figure.update_xaxes(range=[0, 1])
     return figure
 
 
@@ -208,7 +211,7 @@ def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[Run
 
 
 def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, threshold: float,
-                    is_mirrored: bool = True, bins: int = 40) -> go.Figure:
+                    is_mirrored: bool = True, bins: int = 40, columns: int = 3) -> go.Figure:
     """Draw the activation histograms of each run: on the object, on background, on other classes.
 
     Args:
@@ -216,23 +219,29 @@ def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, thresh
         thresholds: (T,) the thresholds that part the bins.
         threshold: the current one, as a vertical line.
         is_mirrored: the object above the axis and the rest below, instead of all three over one another.
-        bins: how many steps are drawn between 0 and 1.
+        bins: how many steps are drawn between 0 and 1. columns: how many panels stand side by side.
 
     Each of the three is a density: its area is 1, so that a small object can be compared with a large background.
+    The outermost steps hold the pixels at exactly 0 and 1, often most of a background; where one of them towers
+    over the rest the axis stops below it, and the pointer tells its height.
     """
+    columns = max(1, min(columns, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
     figure = make_subplots(
-        1, max(1, len(panels)), shared_yaxes=True, horizontal_spacing=0.03,
-        subplot_titles=[f"{panel.style.label}{panel.note}" for panel in panels],
+        rows, columns, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=0.2 / rows,
+        subplot_titles=[panel.style.label + panel.note for panel in panels], x_title="activation", y_title="density",
     )
+    top = 0.0
     for i, panel in enumerate(panels):
-        _add_histograms(figure, panel, thresholds, is_mirrored, bins, is_first=i == 0, row=1, col=i + 1)
-    _lay_out(figure, "", "density", height=360)
-    figure.update_xaxes(title_text="activation", range=[0, 1])
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        top = max(top, _add_histograms(figure, panel, thresholds, is_mirrored, bins, is_first=i == 0, **place))
+    _lay_out(figure, "", "", height=100 + 250 * rows)
+    figure.update_layout(margin={"l": 62, "b": 58})
+    figure.update_xaxes(range=[0, 1])
+    figure.update_yaxes(range=[-top * 1.1 if is_mirrored else 0, top * 1.1])
     if is_mirrored:
         figure.add_hline(0, line={"color": NEUTRAL, "width": 1}, row="all", col="all")
     _add_threshold(figure, threshold, row="all", col="all")
-    for i in range(2, len(panels) + 1):
-        figure.update_yaxes(title_text="", col=i, row=1)
     return figure
 
 
@@ -254,7 +263,7 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
             hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
         )
     _lay_out(figure, x_title, y_title, height=430)
-    figure.update_layout(clickmode="event+select", dragmode="pan")
+    figure.update_layout(clickmode="event+select", dragmode="lasso")
     return figure
 
 
@@ -338,20 +347,26 @@ def _add_threshold(figure: go.Figure, threshold: float, **place) -> None:
 
 
 def _add_histograms(figure: go.Figure, panel: Separation, thresholds: np.ndarray, is_mirrored: bool, bins: int,
-                    is_first: bool, **place) -> None:
+                    is_first: bool, **place) -> float:
+    """Add the three histograms of a run; returns how high the axis has to be for all but towering outer steps."""
     parts = (
         ("on the object", panel.on_object, panel.style.colour, "solid", 0.35, 1),
         ("on background", panel.on_background, NEUTRAL, "solid", 0.25, -1),
         ("on other classes", panel.on_others, NEUTRAL, "dot", 0.0, -1),
     )
+    top = 0.0
     for name, pixels, colour, dash, opacity, side in parts:
         edges, density = compute_density(pixels, thresholds, bins)
+        height = np.append(density, density[-1])
         figure.add_scatter(
-            x=edges, y=np.append(density, density[-1]) * (side if is_mirrored else 1), name=name, legendgroup=name,
+            x=edges, y=height * (side if is_mirrored else 1), name=name, legendgroup=name,
             showlegend=is_first, mode="lines", line={"color": colour, "dash": dash, "width": 1.8, "shape": "hv"},
-            fill="tozeroy" if opacity else None, fillcolor=fade(colour, opacity), customdata=np.append(density, 0),
+            fill="tozeroy" if opacity else None, fillcolor=fade(colour, opacity), customdata=height,
             hovertemplate=f"{name}: density %{{customdata:.2f}} at %{{x:.3f}}<extra></extra>", **place,
         )
+        if np.isfinite(density).all():
+            top = max(top, min(density.max(), 1.5 * density[1:-1].max()))
+    return top
 
 
 def compute_density(pixels: np.ndarray, thresholds: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:

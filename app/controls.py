@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from amn_core.constants import METHODS
 from amn_core.formats.runs import Run
 from app import cached, state
 from app.charts import RunStyle, build_styles
@@ -35,10 +36,7 @@ class Choice:
 
 def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
     """Render the bar of controls; None, and what to do about it, where there is nothing to choose from."""
-    groups = {
-        name: counted for name, runs in cached.group_runs().items()
-        if (counted := {key: run for key, run in runs.items() if run.has_counts})
-    }
+    groups = find_groups()
     if not groups:
         st.info(EMPTY, icon=":material/folder_open:")
         st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
@@ -55,6 +53,16 @@ def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
     return build_choice(group, groups[group], keys)
 
 
+def find_groups() -> dict[str, dict[str, Run]]:
+    """Find the runs that have counts by data set and split, in the order of the methods."""
+    groups = {}
+    for name, runs in cached.group_runs().items():
+        counted = sorted((METHODS.index(run.method), key) for key, run in runs.items() if run.has_counts)
+        if counted:
+            groups[name] = {key: runs[key] for _, key in counted}
+    return groups
+
+
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:
     """Render the choice of data set and split; one alone is only named."""
     options = list(groups)
@@ -63,12 +71,18 @@ def render_groups(groups: dict[str, dict[str, Run]]) -> str:
 
 
 def render_runs(runs: dict[str, Run]) -> list[str]:
-    """Render the choice of runs, all of them if none is marked."""
+    """Render the choice of runs; all of them are marked at first, and if none is."""
     options = list(runs)
     names = dict(zip(options, name_runs(runs)))
-    chosen = st.pills("Runs", options, selection_mode="multi", format_func=names.get,
-                      help="None marked: all are shown.", **state.bind("runs", options))
-    return [key for key in options if key in chosen] or options
+    marked = [key for key in options if key in state.get("runs")] or options
+    st.session_state["widget:runs"] = marked
+
+    def store() -> None:
+        chosen = tuple(st.session_state["widget:runs"])
+        state.put("runs", () if len(chosen) == len(options) else chosen)
+
+    st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store)
+    return marked
 
 
 def name_runs(runs: dict[str, Run]) -> list[str]:

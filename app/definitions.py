@@ -55,6 +55,8 @@ DEFINITIONS = {
     "auc": Definition(
         "AUC", "Chance that a pixel of the object has a higher activation than a pixel of background, ties half. "
         "Threshold-free.", OURS, True),
+    "auc_other": Definition(
+        "AUC to others", "The same between the pixels of the object and those of other classes.", OURS, True),
     "imbalance": Definition(
         "Imbalance (CV)", "Coefficient of variation of the activation on the object: 0 where all of it is alike. "
         "That imbalance hurts is the paper's claim; this measure of it is ours. A pure scaling leaves it alone, "

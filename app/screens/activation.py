@@ -1,0 +1,138 @@
+"""Activation: why one threshold costs what it costs. Histograms, gap and imbalance."""
+
+import numpy as np
+import streamlit as st
+
+from app import cached, charts, controls, state, tables
+from app.definitions import DEFINITIONS
+
+MEASURES = ("gap", "auc", "auc_other", "imbalance", "gini")
+POINTS = {"image": "an image", "class": "a class"}
+
+
+def render() -> None:
+    """Render the screen."""
+    choice = controls.render_choice(("normalisation", *MEASURES))
+    if choice is None:
+        return
+    controls.render_notes(choice)
+    names = find_names(choice)
+    render_histograms(choice, names)
+    left, right = st.columns([6, 5], gap="medium")
+    with left:
+        render_clouds(choice)
+    with right:
+        render_classes(choice, names)
+
+
+def find_names(choice: controls.Choice) -> list[str]:
+    """Find the object classes that count and occur in some run."""
+    present: dict[str, None] = {}
+    for run in choice.runs.values():
+        counts = cached.select_counts(run, choice.images)
+        present |= {run.class_names[c]: None for c in np.unique(counts.separation_class)}
+    return [name for name in present if name in (choice.classes or present)]
+
+
+def render_histograms(choice: controls.Choice, names: list[str]) -> None:
+    """Render how activation is spread on the object, on background and on other classes."""
+    options = ["all", *names]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        shown = st.selectbox("Class", options, width=220, **state.bind("shown", options),
+                             format_func=lambda name: "All classes together" if name == "all" else name)
+        is_mirrored = st.toggle("Background below the axis", **state.bind("mirror"))
+    panels = [build_panel(choice, key, names if shown == "all" else [shown]) for key in choice.runs]
+    thresholds = cached.load_counts(next(iter(choice.runs.values()))).thresholds
+    st.plotly_chart(charts.draw_separation(panels, thresholds, choice.threshold, is_mirrored), key="chart:separation",
+                    alt=f"Activation on the object, on background and on other classes: {shown}")
+    st.caption("Each outline has area 1. What lies right of the dashed line is called foreground: of the object it "
+               "should be all, of the rest nothing. An axis may stop short of the pixels at exactly 0 or 1.")
+
+
+def build_panel(choice: controls.Choice, key: str, names: list[str]) -> charts.Separation:
+    """Build the histograms of a run over some classes, with its normalisation beside its name."""
+    run = choice.runs[key]
+    _, bins = cached.load_class_separation(run, choice.images)
+    rows = [run.class_names.index(name) for name in names if name in run.class_names]
+    note = run.meta["protocol"].get("normalisation", "")
+    return charts.Separation(choice.styles[key], *bins[rows].sum(axis=0), note=f" · {note}" if note else "")
+
+
+def render_clouds(choice: controls.Choice) -> None:
+    """Render gap against imbalance; a click opens an image, a lasso takes several to the curves."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Gap against imbalance**", width="stretch")
+        points = st.segmented_control("One point is", list(POINTS), format_func=POINTS.get, required=True,
+                                      label_visibility="collapsed", **state.bind("points", list(POINTS)))
+    clouds = [build_cloud(choice, key, points) for key in choice.runs]
+    key = f"chart:clouds:{points}"
+    event = st.plotly_chart(
+        charts.draw_clouds(clouds, "imbalance (CV, low is good)", "gap (high is good)"), key=key,
+        on_select=lambda: take_point(key, points, choice), selection_mode=("points", "box", "lasso"),
+        alt="Gap against imbalance, one point " + POINTS[points],
+    )
+    marked = sorted({str(np.ravel(point["customdata"])[0]) for point in event.selection.points})
+    if points == "image" and len(marked) > 1:
+        st.button(f"Curves of these {len(marked)} images", icon=":material/show_chart:", on_click=take_subset,
+                  args=(tuple(marked),))
+    st.caption("A click opens the image in Explore, a lasso marks several. Large marks: medians. The gap changes with "
+               "the scale of the maps." if points == "image" else
+               "A click shows the histograms of the class. The gap changes with the scale of the maps.")
+
+
+def build_cloud(choice: controls.Choice, key: str, points: str) -> charts.Cloud:
+    """Build the points of a run, one an image or a class; those without both measures are left out."""
+    run = choice.runs[key]
+    if points == "image":
+        source = cached.load_image_scores(run, choice.averaging, choice.classes)
+        names = np.array(source.image_ids)
+        is_kept = np.isin(names, choice.images or names)
+    else:
+        source, _ = cached.load_class_separation(run, choice.images)
+        names = np.array(run.class_names)
+        is_kept = np.isin(names, choice.classes or names)
+    is_kept &= np.isfinite(source.gap) & np.isfinite(source.imbalance)
+    return charts.Cloud(choice.styles[key], source.imbalance[is_kept], source.gap[is_kept], names[is_kept].tolist())
+
+
+def take_point(key: str, points: str, choice: controls.Choice) -> None:
+    """Open the image, or show the class, that was clicked."""
+    selection = st.session_state[key].selection
+    if len(selection.points) != 1 or selection.box or selection.lasso:
+        return
+    name = str(np.ravel(selection.points[0]["customdata"])[0])
+    if points == "class":
+        state.put("shown", name)
+    else:
+        controls.open_image(name, choice)
+
+
+def take_subset(images: tuple[str, ...]) -> None:
+    """Let only some images count, and go to their curves."""
+    state.put("subset", images)
+    st.switch_page("screens/curves.py")
+
+
+def render_classes(choice: controls.Choice, names: list[str]) -> None:
+    """Render the separation of each class and run."""
+    st.markdown("**By class**, pixels of all images together")
+    separations, areas = {}, {}
+    for key, run in choice.runs.items():
+        separations[key] = cached.load_class_separation(run, choice.images)[0]
+        areas[key] = tables.count_areas(cached.select_counts(run, choice.images))
+    table = tables.build_class_table(separations, areas, {key: run.class_names for key, run in choice.runs.items()})
+    table = table[table["class"].isin(names)]
+    table["run"] = [choice.styles[key].label for key in table["run"]]
+    st.dataframe(table, hide_index=True, height=430, key="table:classes", column_config=describe_columns())
+
+
+def describe_columns() -> dict:
+    """Describe the columns of the table by class."""
+    numbers = {
+        name: st.column_config.NumberColumn(DEFINITIONS[name].name, format="%.3f", help=DEFINITIONS[name].text)
+        for name in MEASURES
+    }
+    return {"class": "Class", "run": "Run", "images": "Images", **numbers}
+
+
+render()
