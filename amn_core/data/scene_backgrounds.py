@@ -21,9 +21,8 @@ from amn_core.data.scene_canvas import (
     ellipse,
     hex_colour,
     mix,
-    noise_tile,
-    ridge_line,
 )
+from amn_core.data.scene_noise import noise_tile, ridge_line
 
 MOONLIGHT = (0.5, 0.56, 0.8)
 

@@ -22,7 +22,7 @@ Colour = tuple[float, float, float]
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Window = tuple[int, int, int, int]
 _remembered = lru_cache(maxsize=2048)  # most colours and shapes are those of every object of a class
-SMALLEST_DETAIL = 0.35  # pixels: what is thinner adds time and no visible difference
+SMALLEST_DETAIL = 0.6  # pixels: what is thinner adds time and no visible difference
 SHADOW_TINT = (0.76, 0.70, 0.80)
 SHADE_LOSS = tuple(1 - t for t in SHADOW_TINT)
 
@@ -361,42 +361,3 @@ def edge_cover(distance: np.ndarray, sharpness: float) -> np.ndarray:
 def _overlap(a: Window, b: Window) -> Window | None:
     y0, y1, x0, x1 = max(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), min(a[3], b[3])
     return (y0, y1, x0, x1) if x0 < x1 and y0 < y1 else None
-
-
-@lru_cache(maxsize=4)
-def noise_tile(size: int) -> np.ndarray:
-    """Smooth noise in about [-1, 1], twice as wide as high in its grain, as on a floor seen from the side.
-
-    Returns (2 size, 2 size) float32, to be read at random offsets; read-only.
-    """
-    rng = np.random.Generator(np.random.PCG64(20220316))
-    total = np.zeros((2 * size, 2 * size), np.float32)
-    for cells, weight in ((7, 0.4), (11, 0.35), (23, 0.3), (41, 0.25), (67, 0.2), (109, 0.2)):
-        knots = (rng.random((2 * cells + 2, cells + 2), dtype=np.float32) * 2 - 1) * np.float32(weight)
-        total += _stretched(_stretched(knots, 2 * size).T, 2 * size).T
-    total.setflags(write=False)
-    return total
-
-
-@lru_cache(maxsize=4)
-def grain_tile(size: int) -> np.ndarray:
-    """Sensor noise of unit variance, (2 size, 2 size) float32, nearly normal (a sum of four uniforms)."""
-    rng = np.random.Generator(np.random.PCG64(20450))
-    draws = rng.random((4, 2 * size, 2 * size), dtype=np.float32)
-    grain = (draws[0] + draws[1] + draws[2] + draws[3] - 2) * np.float32(math.sqrt(3))
-    grain.setflags(write=False)
-    return grain
-
-
-def _stretched(knots: np.ndarray, length: int) -> np.ndarray:
-    """Rows of knots, smoothly interpolated along axis 0 to the given length."""
-    at = np.arange(length) * ((len(knots) - 2) / length)
-    left = np.floor(at).astype(int)
-    t = (at - left).astype(np.float32)
-    t = (t * t * (3 - 2 * t)).reshape(-1, *[1] * (knots.ndim - 1))
-    return knots[left] + (knots[left + 1] - knots[left]) * t
-
-
-def ridge_line(rng: np.random.Generator, size: int, knots: int) -> np.ndarray:
-    """A rolling outline, (size,) float32 in [0, 1], through a number of random heights."""
-    return _stretched(rng.random(knots + 2, dtype=np.float32), size)

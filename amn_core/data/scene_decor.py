@@ -67,10 +67,10 @@ def pine(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float)
 def snowy_pine(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     pine(canvas, rng, u, v, s)
     snow = hex_colour("#F6FAFD")
-    for low, half in ((0.14, 0.22), (0.38, 0.17)):
-        canvas.paint(capsule(u - half * s, v - low * s, u + half * s, v - low * s, s * 0.035), snow)
-    cap = [(u, v - s * 1.01), (u + s * 0.1, v - s * 0.82), (u - s * 0.1, v - s * 0.82)]
-    canvas.paint(polygon(cap, s * 0.03), snow)
+    cap = polygon([(u, v - s * 1.01), (u + s * 0.1, v - s * 0.82), (u - s * 0.1, v - s * 0.82)], s * 0.03)
+    low = capsule(u - s * 0.22, v - s * 0.14, u + s * 0.22, v - s * 0.14, s * 0.035)
+    high = capsule(u - s * 0.17, v - s * 0.38, u + s * 0.17, v - s * 0.38, s * 0.035)
+    canvas.paint(union(cap, low, high), snow)
 
 
 def bush(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
@@ -84,21 +84,21 @@ def bush(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float)
     patch = canvas.paint(shape, leaf, shade=s * 0.2)
     if rng.random() < 0.4:
         berry = _any(rng, TOYS)
-        for du, dv in ((-0.4, 0.3), (-0.05, 0.62), (0.25, 0.35), (0.5, 0.42)):
-            canvas.paint(circle(u + du * s, v - dv * s, s * 0.06), berry, within=patch)
+        spots = ((-0.4, 0.3), (-0.05, 0.62), (0.25, 0.35), (0.5, 0.42))
+        canvas.paint(union(*(circle(u + du * s, v - dv * s, s * 0.06) for du, dv in spots)), berry, within=patch)
 
 
 def tuft(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     leaf = mix(hex_colour("#3F7F46"), hex_colour("#8FB04B"), float(rng.random()))
-    for lean in (-0.35, 0.0, 0.35):
-        canvas.paint(capsule(u, v, u + lean * s, v - s * (1 - abs(lean)), s * 0.09, s * 0.02), leaf)
+    blades = (capsule(u, v, u + lean * s, v - s * (1 - abs(lean)), s * 0.09, s * 0.02) for lean in (-0.35, 0.0, 0.35))
+    canvas.paint(union(*blades), leaf)
 
 
 def flower(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     canvas.paint(capsule(u, v, u, v - s * 0.7, s * 0.05), hex_colour("#4E8A4B"))
     colour = _any(rng, TOYS)
-    for du, dv in ((-0.18, 0.7), (0.18, 0.7), (0.0, 0.88), (0.0, 0.54)):
-        canvas.paint(circle(u + du * s, v - dv * s, s * 0.16), colour)
+    petals = ((-0.18, 0.7), (0.18, 0.7), (0.0, 0.88), (0.0, 0.54))
+    canvas.paint(union(*(circle(u + du * s, v - dv * s, s * 0.16) for du, dv in petals)), colour)
     canvas.paint(circle(u, v - s * 0.71, s * 0.12), hex_colour("#FBE08A"))
 
 
@@ -106,8 +106,8 @@ def mushroom(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: fl
     canvas.paint(capsule(u, v - s * 0.12, u, v - s * 0.5, s * 0.14, s * 0.11), hex_colour("#F6EBDD"), shade=s * 0.05)
     cap = cut(ellipse(u, v - s * 0.5, s * 0.45, s * 0.42), box(u, v - s * 0.1, s * 0.6, s * 0.36))
     hat = canvas.paint(cap, mix(hex_colour("#D9483B"), hex_colour("#C98245"), float(rng.random())), shade=s * 0.12)
-    for du, dv in ((-0.2, 0.66), (0.1, 0.78), (0.24, 0.58)):
-        canvas.paint(circle(u + du * s, v - dv * s, s * 0.07), hex_colour("#FFF4E6"), within=hat)
+    dots = (circle(u + du * s, v - dv * s, s * 0.07) for du, dv in ((-0.2, 0.66), (0.1, 0.78), (0.24, 0.58)))
+    canvas.paint(union(*dots), hex_colour("#FFF4E6"), within=hat)
 
 
 def rock(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
@@ -124,10 +124,10 @@ def rock(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float)
 
 def fence(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     white = hex_colour("#E9D9C0")
-    for dv in (0.35, 0.7):
-        canvas.paint(box(u, v - s * dv, s * 1.5, s * 0.06, s * 0.03), darken(white, 0.6))
-    for i in range(5):
-        canvas.paint(box(u + s * (i - 2) * 0.62, v - s * 0.5, s * 0.13, s * 0.5, s * 0.1), white)
+    rails = (box(u, v - s * dv, s * 1.5, s * 0.06, s * 0.03) for dv in (0.35, 0.7))
+    canvas.paint(union(*rails), darken(white, 0.6))
+    posts = (box(u + s * (i - 2) * 0.62, v - s * 0.5, s * 0.13, s * 0.5, s * 0.1) for i in range(5))
+    canvas.paint(union(*posts), white)
 
 
 def hay(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
@@ -196,8 +196,9 @@ def block(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float
 
 def plant(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     leaf = mix(hex_colour("#3E7D5A"), hex_colour("#7FA65A"), float(rng.random()))
-    for lean, high in ((-0.34, 0.75), (0.34, 0.78), (-0.14, 0.95), (0.16, 1.0)):
-        canvas.paint(capsule(u, v - s * 0.35, u + lean * s, v - s * high, s * 0.05, s * 0.1), leaf)
+    tips = ((-0.34, 0.75), (0.34, 0.78), (-0.14, 0.95), (0.16, 1.0))
+    leaves = (capsule(u, v - s * 0.35, u + lean * s, v - s * high, s * 0.05, s * 0.1) for lean, high in tips)
+    canvas.paint(union(*leaves), leaf, shade=s * 0.06)
     pot = [(u - s * 0.2, v - s * 0.38), (u + s * 0.2, v - s * 0.38), (u + s * 0.14, v), (u - s * 0.14, v)]
     canvas.paint(polygon(pot, s * 0.05), _any(rng, TOYS), shade=s * 0.1)
 
@@ -207,33 +208,33 @@ def umbrella(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: fl
     canvas.paint(capsule(u, v, u, v - s * 0.9, s * 0.025), hex_colour("#EFE3D0"))
     dome = cut(ellipse(u, v - s * 0.62, s * 0.55, s * 0.38), box(u, v - s * 0.3, s * 0.7, s * 0.32))
     patch = canvas.paint(dome, colour)
-    canvas.paint(ellipse(u, v - s * 0.62, s * 0.17, s * 0.4), hex_colour("#FFF6E3"), within=patch)
-    for side in (-1, 1):
-        canvas.paint(ellipse(u + side * s * 0.5, v - s * 0.62, s * 0.13, s * 0.3), hex_colour("#FFF6E3"), within=patch)
+    fields = (
+        ellipse(u + du * s, v - s * 0.62, ru * s, rv * s)
+        for du, ru, rv in ((-0.5, 0.13, 0.3), (0.0, 0.17, 0.4), (0.5, 0.13, 0.3))
+    )
+    canvas.paint(union(*fields), hex_colour("#FFF6E3"), within=patch)
 
 
 def palm(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     lean = float(rng.uniform(-0.2, 0.2)) * s
     canvas.paint(capsule(u, v, u + lean, v - s * 0.8, s * 0.06, s * 0.035), hex_colour("#A67C52"))
     leaf = mix(hex_colour("#3F8F6B"), hex_colour("#7DAE54"), float(rng.random()))
-    for du, dv in ((-0.42, 0.62), (0.42, 0.62), (-0.34, 0.92), (0.34, 0.92), (0.02, 1.04)):
-        canvas.paint(capsule(u + lean, v - s * 0.8, u + lean + du * s, v - dv * s, s * 0.07, s * 0.02), leaf)
+    top, tips = (u + lean, v - s * 0.8), ((-0.42, 0.62), (0.42, 0.62), (-0.34, 0.92), (0.34, 0.92), (0.02, 1.04))
+    canvas.paint(union(*(capsule(*top, top[0] + du * s, v - dv * s, s * 0.07, s * 0.02) for du, dv in tips)), leaf)
 
 
 def starfish(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
     colour = _any(rng, TOYS)
-    for du, dv in ((0.0, -0.5), (0.48, -0.15), (0.3, 0.4), (-0.3, 0.4), (-0.48, -0.15)):
-        canvas.paint(capsule(u, v - s * 0.4, u + du * s, v - s * 0.4 + dv * s * 0.7, s * 0.14, s * 0.07), colour)
+    middle, tips = v - s * 0.4, ((0.0, -0.5), (0.48, -0.15), (0.3, 0.4), (-0.3, 0.4), (-0.48, -0.15))
+    arms = (capsule(u, middle, u + du * s, middle + dv * s * 0.7, s * 0.14, s * 0.07) for du, dv in tips)
+    canvas.paint(union(*arms), colour)
 
 
 def reed(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:
-    for lean, high in ((-0.18, 0.8), (0.02, 1.0), (0.2, 0.72)):
-        canvas.paint(
-            capsule(u + lean * s * 0.4, v, u + lean * s, v - high * s, s * 0.025, s * 0.012), hex_colour("#5E8F4E")
-        )
-        canvas.paint(
-            capsule(u + lean * s, v - high * s, u + lean * s, v - (high - 0.2) * s, s * 0.045), hex_colour("#7A5236")
-        )
+    tips = tuple((u + lean * s, v - high * s, lean) for lean, high in ((-0.18, 0.8), (0.02, 1.0), (0.2, 0.72)))
+    stalks = (capsule(x - lean * s * 0.6, v, x, y, s * 0.025, s * 0.012) for x, y, lean in tips)
+    canvas.paint(union(*stalks), hex_colour("#5E8F4E"))
+    canvas.paint(union(*(capsule(x, y, x, y + s * 0.2, s * 0.045) for x, y, _ in tips)), hex_colour("#7A5236"))
 
 
 def lily(canvas: Canvas, rng: np.random.Generator, u: float, v: float, s: float) -> None:

@@ -108,14 +108,13 @@ def _dye_patches(canvas: Canvas, patch: Patch, coat: Coat, pitch: float, rng: np
 def draw_quadruped(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Generator) -> None:
     """A round body on four short legs; the head is the part."""
     far, paw = darken(coat.base, 0.9), mix(coat.second, INK, 0.25)
-    for u in (-0.34, 0.42):
-        canvas.paint(capsule(u, 0.35, u, 0.78, 0.13), far)
+    canvas.paint(union(capsule(-0.34, 0.35, -0.34, 0.78, 0.13), capsule(0.42, 0.35, 0.42, 0.78, 0.13)), far)
     tail = union(capsule(-0.7, -0.02, -0.92, -0.1, 0.07), capsule(-0.92, -0.1, -0.99, -0.34, 0.07, 0.1), blend=0.05)
     canvas.paint(tail, coat.base, shade=0.03)
     canvas.paint(circle(-0.99, -0.36, 0.1), coat.second)
-    for u in (-0.55, 0.22):
-        canvas.paint(capsule(u, 0.4, u, 0.78, 0.145), mix(coat.base, far, 0.35))
-        canvas.paint(box(u + 0.015, 0.84, 0.16, 0.085, 0.07), paw)
+    legs = union(capsule(-0.55, 0.4, -0.55, 0.78, 0.145), capsule(0.22, 0.4, 0.22, 0.78, 0.145))
+    canvas.paint(legs, mix(coat.base, far, 0.35))
+    canvas.paint(union(box(-0.535, 0.84, 0.16, 0.085, 0.07), box(0.235, 0.84, 0.16, 0.085, 0.07)), paw)
     body = union(ellipse(-0.1, 0.13, 0.76, 0.46), ellipse(0.36, 0.02, 0.38, 0.44), blend=0.2)
     patch = canvas.paint(body, coat.base)
     if patch is not None:
@@ -128,9 +127,8 @@ def draw_quadruped(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.rand
 def draw_bird(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Generator) -> None:
     """An egg-shaped body with wing, tail and two thin legs; the head is the part."""
     leg = hex_colour("#E0912F")
-    for u in (-0.14, 0.12):
-        canvas.paint(capsule(u, 0.5, u, 0.84, 0.04), leg)
-        canvas.paint(polygon(((u - 0.09, 0.9), (u + 0.01, 0.8), (u + 0.2, 0.9)), 0.03), leg)
+    feet = (polygon(((u - 0.09, 0.9), (u + 0.01, 0.8), (u + 0.2, 0.9)), 0.03) for u in (-0.14, 0.12))
+    canvas.paint(union(*(capsule(u, 0.5, u, 0.84, 0.04) for u in (-0.14, 0.12)), *feet), leg)
     for turn, tone in ((0.55, 0.0), (0.2, 0.45)):
         canvas.paint(ellipse(-0.74, -0.14 + turn * 0.25, 0.34, 0.13, turn), mix(coat.second, coat.base, tone))
     body = union(ellipse(-0.1, 0.14, 0.66, 0.47, -0.12), capsule(0.3, -0.05, 0.44, -0.4, 0.27, 0.2), blend=0.25)
@@ -142,8 +140,8 @@ def draw_bird(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Ge
     wing = union(ellipse(-0.24, 0.08, 0.38, 0.24, 0.2), ellipse(-0.5, 0.06, 0.2, 0.1, 0.3), blend=0.15)
     inner = canvas.paint(wing, coat.second, shade=0.08)
     if inner is not None:
-        for u in (-0.3, -0.12):
-            canvas.paint(ellipse(u, 0.14, 0.16, 0.02, 0.25), mix(coat.second, coat.light, 0.45), within=inner)
+        feathers = union(ellipse(-0.3, 0.14, 0.16, 0.02, 0.25), ellipse(-0.12, 0.14, 0.16, 0.02, 0.25))
+        canvas.paint(feathers, mix(coat.second, coat.light, 0.45), within=inner)
     draw_part(canvas, coat)
 
 
@@ -152,14 +150,14 @@ def draw_car(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Gen
     glass, tyre, chrome = hex_colour("#A9D9E8"), hex_colour("#35313B"), hex_colour("#DDE1E6")
     cabin = polygon(((-0.66, 0.12), (-0.4, -0.4), (0.26, -0.4), (0.6, 0.12)), 0.16)
     canvas.paint(cabin, coat.base)
-    for points in (
-        [(-0.5, 0.06), (-0.32, -0.29), (-0.1, -0.29), (-0.1, 0.06)],
-        [(0.0, 0.06), (0.0, -0.29), (0.2, -0.29), (0.43, 0.06)],
-    ):
-        pane = canvas.paint(polygon(points, 0.07), glass)
-        if pane is not None:
-            u, v = points[0][0] + 0.1, -0.1
-            canvas.paint(capsule(u + 0.02, v + 0.2, u + 0.2, v - 0.24, 0.03), CREAM, within=pane, opacity=0.7)
+    rear, front = (
+        ((-0.5, 0.06), (-0.32, -0.29), (-0.1, -0.29), (-0.1, 0.06)),
+        ((0.0, 0.06), (0.0, -0.29), (0.2, -0.29), (0.43, 0.06)),
+    )
+    panes = canvas.paint(union(polygon(rear, 0.07), polygon(front, 0.07)), glass)
+    if panes is not None:
+        shine = union(capsule(-0.38, 0.1, -0.2, -0.34, 0.03), capsule(0.12, 0.1, 0.3, -0.34, 0.03))
+        canvas.paint(shine, CREAM, within=panes, opacity=0.7)
     hull = union(box(0.0, 0.3, 0.98, 0.26, 0.17), ellipse(0.0, 0.12, 0.8, 0.13), blend=0.1)
     patch = canvas.paint(hull, coat.base)
     if patch is not None:
@@ -171,10 +169,8 @@ def draw_car(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Gen
     canvas.paint(ellipse(0.9, 0.22, 0.08, 0.09), hex_colour("#FFE9A0"))
     canvas.paint(box(-0.94, 0.22, 0.045, 0.08, 0.03), hex_colour("#E2504A"))
     canvas.paint(box(0.0, 0.5, 0.99, 0.05, 0.05), chrome)
-    for u in (-0.54, 0.54):
-        canvas.paint(circle(u, 0.54, 0.25), tyre)
-        canvas.paint(circle(u, 0.54, 0.135), chrome, shade=0.05)
-        canvas.paint(circle(u, 0.54, 0.05), tyre)
+    for radius, colour in ((0.25, tyre), (0.135, chrome), (0.05, tyre)):
+        canvas.paint(union(circle(-0.54, 0.54, radius), circle(0.54, 0.54, radius)), colour)
     draw_part(canvas, coat)
 
 
@@ -194,9 +190,8 @@ def draw_boat(canvas: Canvas, coat: Coat, draw_part: Callable, rng: np.random.Ge
     if patch is not None:
         canvas.paint(box(0.0, 0.44, 1.1, 0.035), coat.light, within=patch)
         canvas.shade(patch, 0.12, 0.7)
-    for u in (-0.42, -0.02, 0.38):
-        canvas.paint(circle(u, 0.6, 0.085), hex_colour("#F3D27A"))
-        canvas.paint(circle(u, 0.6, 0.055), hex_colour("#3E5B72"))
+    for radius, colour in ((0.085, "#F3D27A"), (0.055, "#3E5B72")):
+        canvas.paint(union(*(circle(u, 0.6, radius) for u in (-0.42, -0.02, 0.38))), hex_colour(colour))
     draw_part(canvas, coat)
 
 

@@ -5,7 +5,7 @@ Drawn in the units of the family's body (see `scene_objects`), every stroke with
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from amn_core.data.scene_canvas import (
@@ -33,76 +33,73 @@ RED = hex_colour("#DB4437")
 BEAK = hex_colour("#F5A623")
 
 
-def _eye(canvas: Canvas, u: float, v: float, radius: float, iris: Colour | None = None) -> None:
+def _eyes(canvas: Canvas, us: tuple[float, ...], v: float, radius: float, iris: Colour | None = None) -> None:
+    """One eye or two at the same height; what has one colour is painted in one stroke."""
     paint = partial(canvas.paint, is_part=True)
     if iris is not None:
-        paint(circle(u, v, radius * 1.35), iris)
-    paint(ellipse(u, v, radius * 0.85, radius), INK)
-    paint(circle(u + radius * 0.3, v - radius * 0.35, radius * 0.36), CREAM)
+        paint(union(*(circle(u, v, radius * 1.35) for u in us)), iris)
+    paint(union(*(ellipse(u, v, radius * 0.85, radius) for u in us)), INK)
+    paint(union(*(circle(u + radius * 0.3, v - radius * 0.35, radius * 0.36) for u in us)), CREAM)
 
 
 def _face(canvas: Canvas, coat: Coat, ru: float = 0.38, rv: float = 0.34) -> None:
     canvas.paint(ellipse(0.62, -0.36, ru, rv), coat.base, is_part=True, shade=0.07)
 
 
-def _ear(canvas: Canvas, points: list[tuple[float, float]], colour: Colour, inner: Colour) -> None:
-    u, v = (sum(p[i] for p in points) / 3 for i in (0, 1))
-    canvas.paint(polygon(points, 0.06), colour, is_part=True)
-    small = [(u + (p[0] - u) * 0.55, v + (p[1] - v) * 0.55) for p in points]
-    canvas.paint(polygon(small, 0.04), inner, is_part=True)
+def _ears(canvas: Canvas, ears: tuple[tuple[tuple[float, float], ...], ...], colour: Colour, inner: Colour) -> None:
+    """Triangular ears with a smaller triangle inside."""
+    canvas.paint(union(*(polygon(points, 0.06) for points in ears)), colour, is_part=True)
+    canvas.paint(union(*(polygon(_shrunk(points), 0.04) for points in ears)), inner, is_part=True)
+
+
+@lru_cache(maxsize=8)
+def _shrunk(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    u, v = (sum(p[i] for p in points) / len(points) for i in (0, 1))
+    return tuple((u + (p[0] - u) * 0.55, v + (p[1] - v) * 0.55) for p in points)
 
 
 def draw_cat_head(canvas: Canvas, coat: Coat) -> None:
     """Pointed ears, green eyes, whiskers."""
     paint = partial(canvas.paint, is_part=True)
-    _ear(canvas, [(0.24, -0.42), (0.3, -0.98), (0.64, -0.64)], coat.base, PINK)
-    _ear(canvas, [(0.62, -0.64), (0.94, -0.98), (1.0, -0.42)], coat.base, PINK)
+    ears = (((0.24, -0.42), (0.3, -0.98), (0.64, -0.64)), ((0.62, -0.64), (0.94, -0.98), (1.0, -0.42)))
+    _ears(canvas, ears, coat.base, PINK)
     _face(canvas, coat, 0.4)
-    for u in (0.53, 0.71):
-        paint(ellipse(u, -0.22, 0.12, 0.095), coat.light)
-    for u, end in ((0.48, 0.2), (0.76, 1.04)):
-        for dv in (-0.03, 0.05):
-            paint(capsule(u, -0.22, end, -0.22 + dv * 1.6, 0.011), INK)
+    paint(union(ellipse(0.53, -0.22, 0.12, 0.095), ellipse(0.71, -0.22, 0.12, 0.095)), coat.light)
+    whiskers = ((0.48, 0.2, -0.27), (0.48, 0.2, -0.14), (0.76, 1.04, -0.27), (0.76, 1.04, -0.14))
+    paint(union(*(capsule(u, -0.22, end, v, 0.011) for u, end, v in whiskers)), INK)
     paint(polygon(((0.56, -0.31), (0.68, -0.31), (0.62, -0.24)), 0.03), PINK)
-    for u in (0.47, 0.77):
-        _eye(canvas, u, -0.43, 0.07, hex_colour("#BFD65A"))
+    _eyes(canvas, (0.47, 0.77), -0.43, 0.07, hex_colour("#BFD65A"))
 
 
 def draw_cow_head(canvas: Canvas, coat: Coat) -> None:
     """Cream horns, ears to the side, a broad pink muzzle."""
     paint = partial(canvas.paint, is_part=True)
-    for side in (-1, 1):
-        u = 0.62 + side * 0.22
-        horn = union(
-            capsule(u, -0.62, u + side * 0.14, -0.76, 0.075, 0.06),
-            capsule(u + side * 0.14, -0.76, u + side * 0.13, -0.95, 0.06, 0.03),
-            blend=0.04,
-        )
-        paint(horn, CREAM, shade=0.03)
-        paint(ellipse(0.62 + side * 0.37, -0.5, 0.15, 0.09, side * 0.35), mix(coat.base, coat.second, 0.5))
+    horns = (
+        union(capsule(u, -0.62, bend, -0.76, 0.075, 0.06), capsule(bend, -0.76, tip, -0.95, 0.06, 0.03), blend=0.04)
+        for u, bend, tip in ((0.4, 0.26, 0.27), (0.84, 0.98, 0.97))
+    )
+    paint(union(*horns), CREAM, shade=0.03)
+    ears = union(ellipse(0.25, -0.5, 0.15, 0.09, -0.35), ellipse(0.99, -0.5, 0.15, 0.09, 0.35))
+    paint(ears, mix(coat.base, coat.second, 0.5))
     _face(canvas, coat, 0.33, 0.36)
     paint(ellipse(0.62, -0.58, 0.1, 0.16), coat.light)
     paint(ellipse(0.62, -0.16, 0.31, 0.19), PINK, shade=0.05)
-    for u in (0.52, 0.72):
-        paint(ellipse(u, -0.17, 0.04, 0.055), darken(PINK, 1.6))
-    for u in (0.47, 0.77):
-        _eye(canvas, u, -0.45, 0.075)
+    paint(union(ellipse(0.52, -0.17, 0.04, 0.055), ellipse(0.72, -0.17, 0.04, 0.055)), darken(PINK, 1.6))
+    _eyes(canvas, (0.47, 0.77), -0.45, 0.075)
 
 
 def draw_rabbit_head(canvas: Canvas, coat: Coat) -> None:
     """Two long ears, cheeks and two teeth."""
     paint = partial(canvas.paint, is_part=True)
-    for u, tip in ((0.5, 0.4), (0.74, 0.88)):
-        paint(capsule(u, -0.6, tip, -1.04, 0.1, 0.11), coat.base, shade=0.03)
-        paint(capsule(u, -0.62, tip, -1.03, 0.045, 0.055), PINK)
+    ears = union(capsule(0.5, -0.6, 0.4, -1.04, 0.1, 0.11), capsule(0.74, -0.6, 0.88, -1.04, 0.1, 0.11))
+    paint(ears, coat.base, shade=0.03)
+    paint(union(capsule(0.5, -0.62, 0.4, -1.03, 0.045, 0.055), capsule(0.74, -0.62, 0.88, -1.03, 0.045, 0.055)), PINK)
     _face(canvas, coat, 0.36)
     paint(box(0.62, -0.09, 0.06, 0.07, 0.02), CREAM)
-    for u in (0.53, 0.71):
-        paint(ellipse(u, -0.2, 0.12, 0.09), coat.light)
-        paint(circle(0.62 + (u - 0.62) * 2.6, -0.26, 0.06), PINK, opacity=0.7)
+    paint(union(circle(0.386, -0.26, 0.06), circle(0.854, -0.26, 0.06)), PINK, opacity=0.7)
+    paint(union(ellipse(0.53, -0.2, 0.12, 0.09), ellipse(0.71, -0.2, 0.12, 0.09)), coat.light)
     paint(ellipse(0.62, -0.28, 0.055, 0.04), PINK)
-    for u in (0.48, 0.76):
-        _eye(canvas, u, -0.42, 0.075)
+    _eyes(canvas, (0.48, 0.76), -0.42, 0.075)
 
 
 def _bird_face(canvas: Canvas, coat: Coat) -> None:
@@ -118,19 +115,17 @@ def draw_duck_head(canvas: Canvas, coat: Coat) -> None:
     paint(union(ellipse(0.78, -0.42, 0.2, 0.085, -0.05), ellipse(0.94, -0.4, 0.12, 0.075), blend=0.08), BEAK)
     paint(ellipse(0.83, -0.46, 0.03, 0.015), darken(BEAK, 1.5))
     paint(circle(0.44, -0.36, 0.07), PINK, opacity=0.6)
-    _eye(canvas, 0.55, -0.55, 0.075)
+    _eyes(canvas, (0.55,), -0.55, 0.075)
 
 
 def draw_owl_head(canvas: Canvas, coat: Coat) -> None:
     """Ear tufts, two huge eyes in pale discs, a small hooked beak."""
     paint = partial(canvas.paint, is_part=True)
-    paint(polygon(((0.17, -0.5), (0.16, -0.93), (0.48, -0.68)), 0.05), coat.second)
-    paint(polygon(((0.48, -0.68), (0.8, -0.93), (0.79, -0.5)), 0.05), coat.second)
+    left, right = ((0.17, -0.5), (0.16, -0.93), (0.48, -0.68)), ((0.48, -0.68), (0.8, -0.93), (0.79, -0.5))
+    paint(union(polygon(left, 0.05), polygon(right, 0.05)), coat.second)
     canvas.paint(ellipse(0.48, -0.46, 0.36, 0.31), coat.base, is_part=True, shade=0.06)
-    for u in (0.33, 0.64):
-        paint(circle(u, -0.48, 0.19), CREAM)
-        paint(circle(u, -0.48, 0.13), hex_colour("#F2B138"))
-        _eye(canvas, u, -0.48, 0.09)
+    paint(union(circle(0.33, -0.48, 0.19), circle(0.64, -0.48, 0.19)), CREAM)
+    _eyes(canvas, (0.33, 0.64), -0.48, 0.095, hex_colour("#F2B138"))
     paint(polygon(((0.42, -0.4), (0.55, -0.4), (0.485, -0.24)), 0.04), darken(BEAK, 0.4))
 
 
@@ -143,7 +138,7 @@ def draw_rooster_head(canvas: Canvas, coat: Coat) -> None:
     paint(ellipse(0.74, -0.19, 0.08, 0.14, -0.15), RED, shade=0.04)
     paint(polygon(((0.7, -0.56), (1.03, -0.41), (0.7, -0.32)), 0.04), hex_colour("#F7C948"), shade=0.04)
     paint(ellipse(0.54, -0.5, 0.13, 0.14), CREAM)
-    _eye(canvas, 0.56, -0.51, 0.075)
+    _eyes(canvas, (0.56,), -0.51, 0.075)
 
 
 def draw_taxi_sign(canvas: Canvas, coat: Coat) -> None:
@@ -151,12 +146,10 @@ def draw_taxi_sign(canvas: Canvas, coat: Coat) -> None:
     paint = partial(canvas.paint, is_part=True)
     paint(box(-0.06, -0.41, 0.3, 0.03, 0.02), INK)
     paint(box(-0.06, -0.52, 0.25, 0.1, 0.04), hex_colour("#FFE27A"), shade=0.03)
-    for u in (-0.2, -0.1, 0.0, 0.1):
-        paint(box(u - 0.01, -0.52, 0.028, 0.05, 0.01), INK)
+    paint(union(*(box(u, -0.52, 0.028, 0.05, 0.01) for u in (-0.21, -0.11, -0.01, 0.09))), INK)
     band = paint(box(-0.02, 0.3, 0.36, 0.09, 0.02), CREAM)
-    for i in range(8):
-        v = 0.255 if i % 2 else 0.345
-        canvas.paint(box(-0.335 + i * 0.09, v, 0.045, 0.045), INK, within=band, is_part=True)
+    squares = (box(-0.335 + i * 0.09, 0.255 if i % 2 else 0.345, 0.045, 0.045) for i in range(8))
+    canvas.paint(union(*squares), INK, within=band, is_part=True)
 
 
 def draw_police_light(canvas: Canvas, coat: Coat) -> None:
@@ -165,12 +158,13 @@ def draw_police_light(canvas: Canvas, coat: Coat) -> None:
     paint(box(-0.06, -0.41, 0.3, 0.035, 0.02), INK)
     for u, colour in ((-0.2, "#2F6BE0"), (0.08, "#E8413C")):
         paint(box(u, -0.5, 0.14, 0.09, 0.06), hex_colour(colour))
-        paint(ellipse(u - 0.03, -0.54, 0.06, 0.025), CREAM, opacity=0.8)
-    paint(box(-0.06, -0.49, 0.03, 0.08, 0.01), CREAM)
+    shine = union(
+        ellipse(-0.23, -0.54, 0.06, 0.025), ellipse(0.05, -0.54, 0.06, 0.025), box(-0.06, -0.49, 0.03, 0.08, 0.01)
+    )
+    paint(shine, CREAM, opacity=0.85)
     paint(circle(-0.02, 0.3, 0.17), hex_colour("#26427F"))
-    gold = hex_colour("#F6C945")
-    paint(polygon(((-0.13, 0.36), (-0.02, 0.17), (0.09, 0.36)), 0.01), gold)
-    paint(polygon(((-0.13, 0.24), (0.09, 0.24), (-0.02, 0.43)), 0.01), gold)
+    up, down = ((-0.13, 0.36), (-0.02, 0.17), (0.09, 0.36)), ((-0.13, 0.24), (0.09, 0.24), (-0.02, 0.43))
+    paint(union(polygon(up, 0.01), polygon(down, 0.01)), hex_colour("#F6C945"))
 
 
 def _flag(canvas: Canvas, colour: Colour) -> None:
@@ -186,19 +180,17 @@ def draw_pirate_flag(canvas: Canvas, coat: Coat) -> None:
     _flag(canvas, INK)
     paint(circle(0.22, -1.07, 0.06), CREAM)
     paint(circle(0.36, -0.16, 0.24), INK)
-    for a, b in ((-1, 1), (1, -1)):
-        paint(capsule(0.36 - 0.15, -0.1 + a * 0.09, 0.36 + 0.15, -0.1 + b * 0.09, 0.028), CREAM)
-    paint(union(circle(0.36, -0.2, 0.12), box(0.36, -0.09, 0.07, 0.06, 0.02), blend=0.03), CREAM)
-    for u in (0.31, 0.41):
-        paint(circle(u, -0.19, 0.035), INK)
+    bones = union(capsule(0.21, -0.19, 0.51, -0.01, 0.028), capsule(0.21, -0.01, 0.51, -0.19, 0.028))
+    skull = union(circle(0.36, -0.2, 0.12), box(0.36, -0.09, 0.07, 0.06, 0.02), blend=0.03)
+    paint(union(bones, skull), CREAM)
+    paint(union(circle(0.31, -0.19, 0.035), circle(0.41, -0.19, 0.035)), INK)
 
 
 def draw_rescue_flag(canvas: Canvas, coat: Coat) -> None:
     """A white flag with a red cross, and a lifebuoy on the sail."""
     paint = partial(canvas.paint, is_part=True)
     _flag(canvas, CREAM)
-    paint(box(0.23, -1.07, 0.035, 0.09), RED)
-    paint(box(0.23, -1.07, 0.11, 0.035), RED)
-    buoy = paint(ring(0.36, -0.16, 0.165, 0.075), CREAM, shade=0.0)
-    for u, v in ((0.36, -0.34), (0.36, 0.02), (0.18, -0.16), (0.54, -0.16)):
-        paint(circle(u, v, 0.1), RED, within=buoy)
+    paint(union(box(0.23, -1.07, 0.035, 0.09), box(0.23, -1.07, 0.11, 0.035)), RED)
+    buoy = paint(ring(0.36, -0.16, 0.165, 0.075), CREAM)
+    quarters = ((0.36, -0.34), (0.36, 0.02), (0.18, -0.16), (0.54, -0.16))
+    paint(union(*(circle(u, v, 0.1) for u, v in quarters)), RED, within=buoy)

@@ -20,8 +20,9 @@ from PIL import Image, ImageDraw, ImageFont
 from amn_core.constants import VOC_PALETTE
 from amn_core.data.images import DataError
 from amn_core.data.scene_backgrounds import BACKGROUNDS, Setting, Stage
-from amn_core.data.scene_canvas import Canvas, Window, cut, ellipse, grain_tile, noise_tile
+from amn_core.data.scene_canvas import Canvas, Window, cut, ellipse
 from amn_core.data.scene_layout import Placement, choose_background, choose_classes, place_objects
+from amn_core.data.scene_noise import grain_tile, noise_tile
 from amn_core.data.scene_objects import CLASS_NAMES, FAMILIES, KINDS
 
 SPLITS = ("train", "val")

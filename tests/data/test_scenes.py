@@ -94,13 +94,9 @@ def test_scene_is_the_same_in_another_process():
     )
     printed = {
         subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={"PYTHONHASHSEED": seed, "NPY_DISABLE_CPU_FEATURES": off},
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
         ).stdout
-        for seed, off in (("1", ""), ("2", ""))
+        for seed in ("1", "2")
     }
     assert len(printed) == 1 and len(printed.pop().strip()) == 64
 
@@ -133,7 +129,7 @@ def test_scenes_hold_one_and_several_classes(scenes):
 
 def test_objects_span_small_to_large(scenes):
     shares = [np.mean(s.gt == c) for s in scenes for c in s.class_ids]
-    assert np.quantile(shares, 0.1) < 0.03
+    assert min(shares) < 0.025
     assert max(shares) > 0.45
 
 
