@@ -10,8 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 
-MAX_DENOMINATOR = 100_000
-
 
 def check_thresholds(thresholds) -> np.ndarray:
     """Check a grid of thresholds and return it as (T,) float64.
@@ -35,88 +33,112 @@ def check_thresholds(thresholds) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ratio:
-    """The thresholds written as ``(offset + j) / denominator``, which needs no table and no search."""
+    """Evenly spaced thresholds, about ``(offset + j) / denominator``: an index is a product and a floor away.
+
+    Attributes:
+        is_exact: whether that division gives the thresholds to the last bit; if not, they are looked up.
+    """
 
     offset: int
-    denominator: int
+    denominator: float
+    is_exact: bool
 
 
 def find_ratio(cast: np.ndarray) -> Ratio | None:
-    """Write thresholds as (offset + j) / denominator, if that is exact in their dtype; None if it is not.
+    """Write thresholds (T,) float32 or float64 as a `Ratio`; None if they are not evenly spaced.
 
-    Also None where the guess of `bin_by_ratio` could be off by more than its one comparison mends: the guess
-    rises with the value, so it is enough to try it on each threshold and on the next number above it.
+    The guess of `guess_bins` must be the bin, or one less, which one comparison then mends. It rises with the
+    value, so it is enough to try it on each threshold and on the next number above it.
     """
-    if len(cast) < 2 or cast.dtype not in (np.float32, np.float64):
+    span = float(cast[-1]) - float(cast[0])
+    if span <= 0 or abs(float(cast[0])) > span * len(cast):
         return None
-    denominator = round((len(cast) - 1) / max(float(cast[-1]) - float(cast[0]), 1 / MAX_DENOMINATOR))
-    if not 1 <= denominator <= MAX_DENOMINATOR or abs(float(cast[0])) > MAX_DENOMINATOR / denominator:
-        return None
-    ratio = Ratio(round(float(cast[0]) * denominator), denominator)
+    denominator = (len(cast) - 1) / span
+    if abs(denominator - round(denominator)) < 1e-3 * denominator / len(cast):
+        denominator = round(denominator)
     index = np.arange(len(cast), dtype=cast.dtype)
-    if not np.array_equal((index + ratio.offset) / cast.dtype.type(denominator), cast):
-        return None
+    offset = round(float(cast[0]) * denominator)
+    exact = (index + offset) / cast.dtype.type(denominator)
+    ratio = Ratio(offset, denominator, np.array_equal(exact, cast))
     above = np.nextafter(cast, cast.dtype.type(np.inf))
-    is_exact = all(np.array_equal(np.floor(guess_bins(v, ratio)), index) for v in (cast, above))
-    return ratio if is_exact else None
+    is_near = all(np.array_equal(np.floor(guess_bins(v, ratio)), index) for v in (cast, above))
+    return ratio if is_near else None
 
 
 def guess_bins(values: np.ndarray, ratio: Ratio, out: np.ndarray | None = None) -> np.ndarray:
-    """Guess bins from values, not yet rounded down: a little above the truth, so that rounding cannot undershoot."""
+    """Guess bins, before rounding down: a little above the truth, so that rounding cannot undershoot."""
     guess = np.multiply(values, values.dtype.type(ratio.denominator), out=out)
-    return np.add(guess, values.dtype.type(1 / 64 - ratio.offset), out=out)
-
-
-@lru_cache(maxsize=64)
-def _build_grid(data: bytes, dtype_name: str) -> "Grid":
-    thresholds = np.frombuffer(data, dtype=np.float64)
-    dtype = np.dtype(dtype_name)
-    cast = thresholds.astype(np.float32 if dtype == np.uint8 else dtype)
-    if dtype.itemsize > 2:
-        return Grid(cast, find_ratio(cast), None)
-    levels = np.arange(256) / np.float32(255) if dtype == np.uint8 else _every_half()
-    return Grid(cast, None, np.searchsorted(cast, levels.astype(cast.dtype)).astype(np.float32))
-
-
-def _every_half() -> np.ndarray:
-    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-    return np.where(np.isfinite(halves), halves, np.float16(0))
+    return np.add(guess, values.dtype.type(1 / 16 - ratio.offset), out=out)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of thresholds in the dtype of the maps, and the fastest exact way to bin values on it.
+    """A grid of thresholds for maps of one dtype, and the fastest exact way to place values on it.
 
     Attributes:
-        cast: (T,) thresholds in the dtype of the maps (float32 for 8-bit maps).
-        ratio: the thresholds as fractions, where they are (the default grid is).
-        table: the bin of every 8-bit or 16-bit value, where the maps are that narrow.
+        cast: (T,) thresholds cast to the dtype of the maps, then held as float32 or float64.
+        ratio: how to find a bin by arithmetic, where thresholds are evenly spaced; None: by search.
+        table: (256,) the bin of each level of 8-bit maps, which stand for a/255 in float32; else None.
     """
 
     cast: np.ndarray
     ratio: Ratio | None
     table: np.ndarray | None
 
-    def bin_values(self, values: np.ndarray, out: np.ndarray, spare: np.ndarray) -> None:
-        """Write the bins of finite values (n,) into ``out`` (n,), a float array; ``spare`` is overwritten."""
-        if self.table is not None:
-            codes = values if values.dtype == np.uint8 else values.view(np.uint16)
-            out[...] = self.table[codes]
-        elif self.ratio is not None:
-            self._bin_by_ratio(values, out, spare)
-        else:
-            out[...] = np.searchsorted(self.cast, values)
+    @property
+    def n_levels(self) -> int:
+        """Number of levels that `find_levels` tells apart: 256 for 8-bit maps, else the bins, T + 1."""
+        return len(self.cast) + 1 if self.table is None else 256
 
-    def _bin_by_ratio(self, values: np.ndarray, out: np.ndarray, spare: np.ndarray) -> None:
+    def find_levels(
+        self, values: np.ndarray, guess: np.ndarray, is_above: np.ndarray, spare: np.ndarray
+    ) -> None:
+        """Find the level of finite values (n,): ``guess + is_above``, two parts that are cheap to make.
+
+        Args:
+            values: (n,) float32, float64 or uint8, as the grid was built for. guess: (n,) int32 and is_above:
+            (n,) bool, both written. spare: (2, n) of the dtype of the values, overwritten.
+        """
+        if self.table is None and self.ratio is not None:
+            self._guess(values, guess, is_above, spare)
+            return
+        is_above[...] = False
+        np.copyto(guess, values if self.table is not None else np.searchsorted(self.cast, values))
+
+    def _guess(self, values: np.ndarray, guess: np.ndarray, is_above: np.ndarray, spare: np.ndarray) -> None:
         # The guess is the bin or one less: compare with the one threshold that tells which.
-        guess_bins(values, self.ratio, out=out)
-        np.floor(out, out=out)
-        np.clip(out, 0, len(self.cast) - 1, out=out)
-        bound = np.add(out, self.ratio.offset, out=spare) if self.ratio.offset else out
-        np.divide(bound, values.dtype.type(self.ratio.denominator), out=spare)
-        np.add(out, np.greater(values, spare), out=out)
+        low, bound = spare
+        guess_bins(values, self.ratio, out=low)
+        np.floor(low, out=low)
+        np.clip(low, 0, len(self.cast) - 1, out=low)
+        np.copyto(guess, low, casting="unsafe")
+        if self.ratio.is_exact:
+            low += self.ratio.offset
+            np.divide(low, values.dtype.type(self.ratio.denominator), out=bound)
+        else:
+            np.take(self.cast, guess, out=bound, mode="clip")
+        np.greater(values, bound, out=is_above)
+
+    def fold(self, cells: np.ndarray) -> np.ndarray:
+        """Add up levels (..., n_levels) to bins (..., T+1)."""
+        if self.table is None:
+            return cells
+        folded = np.zeros((len(self.cast) + 1, *cells.shape[:-1]), dtype=cells.dtype)
+        np.add.at(folded, self.table, np.moveaxis(cells, -1, 0))
+        return np.moveaxis(folded, 0, -1)
+
+
+@lru_cache(maxsize=64)
+def _build_grid(data: bytes, dtype_name: str) -> Grid:
+    dtype, thresholds = np.dtype(dtype_name), np.frombuffer(data, dtype=np.float64)
+    if dtype == np.uint8:
+        cast = thresholds.astype(np.float32)
+        levels = np.arange(256, dtype=np.float32) / np.float32(255)
+        return Grid(cast, None, np.searchsorted(cast, levels))
+    cast = thresholds.astype(dtype).astype(np.float64 if dtype == np.float64 else np.float32)
+    return Grid(cast, find_ratio(cast), None)
 
 
 def build_grid(thresholds: np.ndarray, dtype) -> Grid:
-    """Prepare thresholds (T,) for maps of a dtype: float16, float32, float64, or uint8 that stands for a/255."""
+    """Prepare thresholds (T,) for maps of a dtype: float16 (given as float32), float32, float64 or uint8."""
     return _build_grid(np.ascontiguousarray(thresholds, dtype=np.float64).tobytes(), np.dtype(dtype).name)

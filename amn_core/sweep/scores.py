@@ -147,13 +147,16 @@ def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: flo
     oracle = score_chosen(counts, images.best_index(), protocol.averaging, classes)
     low, high = find_best_spread(images)
     return {
-        "miou": miou, "foreground_share": share, "peak_miou": float(miou[peak]), "peak_threshold": float(grid[peak]),
-        "plateau": float(grid[last] - grid[first]), "plateau_low": float(grid[first]), "plateau_high": float(grid[last]),
-        "plateau_share": float(share[first] - share[last]), "mean_miou": float(score_mean(miou, grid)),
-        "mean_miou_share": float(score_mean(miou, share)), "chosen_threshold": float(grid[at]),
-        "chosen_miou": float(miou[at]), "slope": score_slope(miou, grid, at), "slope_share": score_slope(miou, share, at),
-        "sensitivity": score_sensitivity(miou, grid, at), "mean_regret": float(nanmean(images.regret(grid[at]))),
-        "oracle_miou": oracle.miou, "best_low": low, "best_high": high,
+        "miou": miou, "foreground_share": share,
+        "peak_miou": float(miou[peak]), "peak_threshold": float(grid[peak]),
+        "plateau": float(grid[last] - grid[first]), "plateau_share": float(share[first] - share[last]),
+        "plateau_low": float(grid[first]), "plateau_high": float(grid[last]),
+        "mean_miou": float(score_mean(miou, grid)), "mean_miou_share": float(score_mean(miou, share)),
+        "chosen_threshold": float(grid[at]), "chosen_miou": float(miou[at]),
+        "slope": score_slope(miou, grid, at), "slope_share": score_slope(miou, share, at),
+        "sensitivity": score_sensitivity(miou, grid, at),
+        "mean_regret": float(nanmean(images.regret(grid[at]))), "oracle_miou": oracle.miou,
+        "best_low": low, "best_high": high,
     }
 
 
@@ -166,7 +169,7 @@ def _summarise_separation(counts: Counts, classes) -> dict:
     summed = bins[has_both].sum(axis=0, dtype=np.int64), moments[has_both].sum(axis=0)
     pooled = score_separation(*summed, counts.thresholds)
     return {
-        "gap": pairs["gap"], "auc": pairs["auc"], "imbalance": pairs["imbalance"], "gini": pairs["gini"],
-        "gap_pooled": float(pooled.gap), "auc_pooled": float(pooled.auc), "imbalance_pooled": float(pooled.imbalance),
+        **{name: pairs[name] for name in ("gap", "auc", "imbalance", "gini")},
+        **{f"{name}_pooled": float(getattr(pooled, name)) for name in ("gap", "auc", "imbalance")},
         "pxap": float(nanmean(score_pxap(counts)[kept])),
     }
