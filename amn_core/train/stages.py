@@ -20,9 +20,18 @@ def build_training_model(config: TrainConfig, n_classes: int) -> tuple[CAMNetwor
         "name": config.method, "backbone": config.backbone, "n_classes": n_classes, "backbone_options": options}
     torch.manual_seed(config.seed)
     model = build_model(**arguments)
-    if config.weights != "none":
+    if config.weights == "none":
+        spread_weights(model.backbone)
+    else:
         model.backbone.load_imagenet(None if config.weights == "imagenet" else config.weights)
     return model, arguments
+
+
+def spread_weights(backbone: torch.nn.Module) -> None:
+    """Draw random weights that keep the scale of the features, since batch norm is frozen (He et al., 2015)."""
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
 
 def compute_loss(model: CAMNetwork | AMNetwork, batch: Batch, config: TrainConfig) -> torch.Tensor:

@@ -1,0 +1,28 @@
+"""What several rooms' tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from amn_core.configs import TrainConfig
+
+SCENES = "scenes:size=64,n=8,seed=3"
+
+
+@pytest.fixture(scope="session")
+def voc_root() -> Path:
+    """A VOC root with real images: AMN_VOC_ROOT, else shared/data/VOC2012-animals beside the project."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "VOC2012-animals"
+    root = Path(os.environ.get("AMN_VOC_ROOT", beside))
+    if not (root / "JPEGImages").is_dir():
+        pytest.skip("needs VOC2012-animals: set AMN_VOC_ROOT")
+    return root
+
+
+@pytest.fixture
+def tiny_cam(tmp_path: Path) -> TrainConfig:
+    """A CAM training of six steps on eight small scenes."""
+    return TrainConfig(
+        method="cam", data=SCENES, out=str(tmp_path / "cam"), epochs=3, batch=4, crop=32,
+        long_side_min=32, long_side_max=48, device="cpu")
