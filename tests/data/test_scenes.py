@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from amn_core.data.scene_canvas import Canvas, box, capsule, circle, cut, ellips
 from amn_core.data.scene_layout import choose_background, choose_classes, choose_coat, place_objects
 from amn_core.data.scene_objects import CLASS_NAMES, FAMILIES, KINDS, coats_of
 from amn_core.data.scenes import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,12 @@ def test_scene_is_the_same_in_another_process():
     )
     printed = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     }
