@@ -73,7 +73,7 @@ def load_map(path: Path, size: tuple[int, int] | None = None) -> tuple[np.ndarra
 def load_stored_map(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Load a map as it is stored: cam (K, h, w) uint8, class_ids (K,) int64, (H, W) of the image."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             cam, class_ids, size = stored["cam"], stored["class_ids"], stored["size"]
     except FileNotFoundError:
         raise ValueError(f"{path}: no such map; run `extract` for this image") from None
