@@ -1,0 +1,105 @@
+"""Counts and what is computed from them as CSV: one table a file, units in the names of the columns."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amn_core.formats.files import write_bytes
+from amn_core.sweep import Counts, score_confusion, score_iou, summarise
+from amn_core.sweep.images import score_images
+
+REGIONS = ("own class", "background", "other classes")
+
+
+def save_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Save a table as CSV (UTF-8, comma, a header); NaN and None become empty cells."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([write_cell(cell) for cell in row] for row in rows)
+    write_bytes(Path(path), buffer.getvalue().encode())
+
+
+def write_cell(value: Any) -> Any:
+    """Write a cell: numbers in full, what is undefined as nothing."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return "" if value is None or value != value else value
+
+
+def save_tables(folder: str | Path, counts: Counts, protocol: str = "irn") -> list[str]:
+    """Save every table of a run's counts into a folder.
+
+    Args:
+        protocol: averaging rule, a name in `PROTOCOLS`; summary.csv names it.
+
+    Returns:
+        The names of the files: ``summary.csv`` (the numbers of a comparison), ``curve.csv`` (mIoU, share of
+        foreground and each class's IoU by threshold), ``images.csv`` (each image's best threshold and
+        separation), ``decisions.csv`` and ``separation.csv`` (the counts themselves; column ``bin_b`` holds
+        the pixels with exactly b thresholds below their value). Scores are fractions of 1.
+    """
+    folder = Path(folder)
+    tables = {
+        "summary.csv": tabulate_summary(counts, protocol), "curve.csv": tabulate_curve(counts, protocol),
+        "images.csv": tabulate_images(counts, protocol), "decisions.csv": tabulate_decisions(counts),
+        "separation.csv": tabulate_separation(counts),
+    }
+    for name, (header, rows) in tables.items():
+        save_csv(folder / name, header, rows)
+    return list(tables)
+
+
+def tabulate_summary(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
+    """Tabulate the numbers of a comparison, one row."""
+    numbers = {k: v for k, v in summarise(counts, protocol).to_dict().items() if not isinstance(v, list)}
+    return list(numbers), [list(numbers.values())]
+
+
+def tabulate_curve(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
+    """Tabulate the curve: a row for each threshold."""
+    summary, iou = summarise(counts, protocol), score_iou(score_confusion(counts))
+    header = ["threshold", "miou", "foreground_share", *(f"iou {name}" for name in counts.class_names)]
+    rows = [[t, m, s, *row] for t, m, s, row in zip(
+        counts.thresholds, summary.miou, summary.foreground_share, iou, strict=True)]
+    return header, rows
+
+
+def tabulate_images(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
+    """Tabulate the images: best threshold, scores there and at the run's peak, and separation."""
+    summary = summarise(counts, protocol)
+    scores = score_images(counts)
+    at_peak = scores.miou[:, int(np.searchsorted(counts.thresholds, summary.peak_threshold))]
+    header = ["image", "best_threshold", "best_miou", f"miou at {summary.peak_threshold:g}", "gap", "auc", "imbalance",
+              "gini"]
+    return header, list(zip(
+        scores.image_ids, scores.best_threshold, scores.best_miou, at_peak, scores.gap, scores.auc, scores.imbalance,
+        scores.gini, strict=True))
+
+
+def name_bins(counts: Counts) -> list[str]:
+    """Name the columns of the bins."""
+    return [f"bin_{index}" for index in range(len(counts.thresholds) + 1)]
+
+
+def tabulate_decisions(counts: Counts) -> tuple[list[str], Iterable[list[Any]]]:
+    """Tabulate the pixels by image, ground truth, strongest class and bin."""
+    rows = (
+        [counts.image_ids[image], int(gt), int(cls), *bins.tolist()] for image, gt, cls, bins in zip(
+            counts.decision_image, counts.decision_gt, counts.decision_class, counts.decision_bins, strict=True))
+    return ["image", "ground_truth", "strongest_class", *name_bins(counts)], rows
+
+
+def tabulate_separation(counts: Counts) -> tuple[list[str], Iterable[list[Any]]]:
+    """Tabulate each class's own map by image, class, region and bin."""
+    rows = (
+        [counts.image_ids[image], int(cls), REGIONS[region], *moments[region].tolist(), *bins[region].tolist()]
+        for image, cls, bins, moments in zip(
+            counts.separation_image, counts.separation_class, counts.separation_bins, counts.separation_moments,
+            strict=True)
+        for region in range(len(REGIONS))
+    )
+    return ["image", "class", "region", "sum", "sum_of_squares", *name_bins(counts)], rows
