@@ -36,7 +36,7 @@ class Overlaps:
         return Overlaps(self.n_images, self.n_classes, *(column[rows] for column in columns))
 
 
-def find_overlaps(counts: Counts, classes=None) -> Overlaps:
+def find_overlaps(counts: Counts) -> Overlaps:
     """Find intersection, prediction and ground truth of every image and class at every threshold."""
     image, gt, label = (
         column.astype(np.int64) for column in (counts.decision_image, counts.decision_gt, counts.decision_class)
@@ -58,17 +58,21 @@ def find_overlaps(counts: Counts, classes=None) -> Overlaps:
     hit[rows] = truth[rows, None] - lost[rows]
     scored = np.bincount(of_background, weights=total, minlength=n_rows).astype(np.int64)
     predicted[rows] = scored[rows, None] - taken[rows]
-    overlaps = Overlaps(len(counts.image_ids), n, keys // n, keys % n, hit, predicted, truth)
-    return overlaps if classes is None else overlaps.keep(np.isin(overlaps.label, classes))
+    return Overlaps(len(counts.image_ids), n, keys // n, keys % n, hit, predicted, truth)
 
 
 def sum_groups(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
-    """Sum rows (R, T) by group (R,): (n, T) int64."""
-    summed = np.zeros((n, *values.shape[1:]), dtype=np.int64)
-    if len(groups):
-        order = np.argsort(groups, kind="stable")
-        present, starts = np.unique(groups[order], return_index=True)
-        summed[present] = np.add.reduceat(values[order], starts, axis=0, dtype=np.int64)
+    """Sum rows (R, T) by group (R,): (n, T) of the same dtype.
+
+    First the first row of every group, then the second of those that have one, and so on: a group has few rows.
+    """
+    summed = np.zeros((n, *values.shape[1:]), dtype=values.dtype)
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    _, starts, sizes = np.unique(ordered, return_index=True, return_counts=True)
+    for turn in range(sizes.max(initial=0)):
+        rows = starts[sizes > turn] + turn
+        summed[ordered[rows]] += values[order[rows]]
     return summed
 
 
@@ -78,13 +82,8 @@ def average_by_image(overlaps: Overlaps, averaging: str) -> np.ndarray:
     if averaging == "present":
         iou[overlaps.truth == 0] = np.nan
     is_defined = ~np.isnan(iou)
-    total = np.zeros((overlaps.n_images, iou.shape[1]))
-    n_defined = np.zeros_like(total)
-    images, starts = np.unique(overlaps.image, return_index=True)
-    if len(images):
-        total[images] = np.add.reduceat(np.where(is_defined, iou, 0), starts, axis=0)
-        n_defined[images] = np.add.reduceat(is_defined, starts, axis=0, dtype=np.int64)
-    return divide(total, n_defined)
+    total = sum_groups(np.where(is_defined, iou, 0), overlaps.image, overlaps.n_images)
+    return divide(total, sum_groups(is_defined.astype(np.int64), overlaps.image, overlaps.n_images))
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,7 @@ class ImageScores:
             in its ground truth ("present"). NaN where there is none.
         best_threshold, best_miou: (N,) the lowest threshold with the image's highest mIoU, and that mIoU.
         gap, auc, imbalance, gini: (N,) the mean over the image's classes, see `Separation`.
+        oracle_areas: (3, C) hit, predicted and true pixels of each class, each image at its best threshold.
     """
 
     image_ids: tuple[str, ...]
@@ -109,6 +109,7 @@ class ImageScores:
     auc: np.ndarray
     imbalance: np.ndarray
     gini: np.ndarray
+    oracle_areas: np.ndarray
 
     def regret(self, threshold: float) -> np.ndarray:
         """Score what a global threshold costs each image: (N,) best mIoU less mIoU at it, at least 0."""
@@ -127,9 +128,13 @@ def score_images(counts: Counts, averaging: str = "union", classes=None) -> Imag
     """
     check_averaging(averaging)
     chosen = find_classes(counts.class_names, classes)
-    blocks = split_blocks(counts)
-    miou = np.concatenate([average_by_image(find_overlaps(block, chosen), averaging) for block in blocks])
-    index, n = find_peak(miou), len(counts.image_ids)
+    curves, areas = [], np.zeros((3, counts.n_classes))
+    for block in split_blocks(counts):
+        overlaps = find_overlaps(block)
+        curves.append(average_by_image(overlaps.keep(np.isin(overlaps.label, chosen)), averaging))
+        areas += sum_areas(overlaps, find_peak(curves[-1]))
+    miou, n = np.concatenate(curves), len(counts.image_ids)
+    index = find_peak(miou)
     best = take_at(miou, index)
     separation = score_separation(counts.separation_bins, counts.separation_moments, counts.thresholds)
     rows = np.isin(counts.separation_class, chosen)
@@ -138,7 +143,7 @@ def score_images(counts: Counts, averaging: str = "union", classes=None) -> Imag
         for name in ("gap", "auc", "imbalance", "gini")
     }
     threshold = np.where(np.isnan(best), np.nan, counts.thresholds[index])
-    return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means)
+    return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means, oracle_areas=areas)
 
 
 def split_blocks(counts: Counts) -> list[Counts]:
@@ -171,7 +176,7 @@ def score_oracle(counts: Counts, averaging: str = "union", classes=None, images=
     if images is not None:
         counts = counts.select(images)
     scores = score_images(counts, averaging, classes)
-    return score_chosen(counts, scores.best_index(), averaging, classes)
+    return score_areas(scores.oracle_areas, counts, averaging, classes, scores.best_threshold)
 
 
 def score_chosen(counts: Counts, index: np.ndarray, averaging: str = "union", classes=None) -> Oracle:
@@ -180,20 +185,29 @@ def score_chosen(counts: Counts, index: np.ndarray, averaging: str = "union", cl
     Args:
         index: (N,) integers in 0..T-1, in the order of ``counts.image_ids``.
     """
+    index, n = np.asarray(index), len(counts.image_ids)
+    if index.shape != (n,):
+        raise ValueError(f"index is of shape {index.shape}, but there are {n} images")
+    areas = sum(
+        sum_areas(find_overlaps(block), index[i * BLOCK : (i + 1) * BLOCK])
+        for i, block in enumerate(split_blocks(counts))
+    )
+    return score_areas(areas, counts, averaging, classes, counts.thresholds[index])
+
+
+def sum_areas(overlaps: Overlaps, index: np.ndarray) -> np.ndarray:
+    """Sum hit, predicted and true pixels by class, image i at threshold index[i]: (3, C) float64."""
+    chosen = index[overlaps.image]
+    areas = take_at(overlaps.hit, chosen), take_at(overlaps.predicted, chosen), overlaps.truth
+    return np.stack([np.bincount(overlaps.label, weights=a, minlength=overlaps.n_classes) for a in areas])
+
+
+def score_areas(areas: np.ndarray, counts: Counts, averaging: str, classes, thresholds: np.ndarray) -> Oracle:
+    """Score hit, predicted and true pixels by class (3, C), got with these thresholds (N,)."""
     check_averaging(averaging)
-    if np.shape(index) != (len(counts.image_ids),):
-        raise ValueError(f"index is of shape {np.shape(index)}, but there are {len(counts.image_ids)} images")
-    overlaps = [find_overlaps(block) for block in split_blocks(counts)]
-    areas = np.zeros((3, counts.n_classes))
-    start = 0
-    for part in overlaps:
-        chosen = np.asarray(index)[start + part.image]
-        for row, values in enumerate((take_at(part.hit, chosen), take_at(part.predicted, chosen), part.truth)):
-            areas[row] += np.bincount(part.label, weights=values, minlength=counts.n_classes)
-        start += part.n_images
     hit, predicted, truth = areas
     iou, kept = divide(hit, truth + predicted - hit), find_classes(counts.class_names, classes)
-    return Oracle(float(average_iou(iou[kept], truth[kept] > 0, averaging)), iou, counts.thresholds[index])
+    return Oracle(float(average_iou(iou[kept], truth[kept] > 0, averaging)), iou, thresholds)
 
 
 def count_best_thresholds(scores: ImageScores) -> np.ndarray:

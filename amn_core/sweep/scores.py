@@ -34,6 +34,7 @@ from amn_core.sweep.images import (
     Oracle,
     count_best_thresholds,
     find_best_spread,
+    score_areas,
     score_chosen,
     score_images,
     score_oracle,
@@ -144,7 +145,7 @@ def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: flo
     first, last = map(int, find_plateau(miou))
     at = peak if threshold is None else find_threshold(grid, threshold)
     images = score_images(counts, protocol.averaging, classes)
-    oracle = score_chosen(counts, images.best_index(), protocol.averaging, classes)
+    oracle = score_areas(images.oracle_areas, counts, protocol.averaging, classes, images.best_threshold)
     low, high = find_best_spread(images)
     return {
         "miou": miou, "foreground_share": share,
