@@ -1,11 +1,17 @@
 """Every cache of the app. Keys are ids, paths and modification times, never pixels."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import streamlit as st
 
+from amn_core.constants import METHODS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.runs import Run
 from app import roots
+from app.styles import list_run_styles
+
+RESAMPLES = 400
 
 
 @st.cache_resource(ttl="5s", show_spinner=False)
@@ -21,9 +27,12 @@ def clear_runs() -> None:
 
 
 def group_runs() -> dict[str, dict[str, Run]]:
-    """Group the runs by data set and split, ``voc:VOC2012/train``: only these are compared with one another."""
+    """Group the runs by data set and split, ``voc:VOC2012/train``: only these are compared.
+
+    In a group the runs are in the order of `METHODS`.
+    """
     groups: dict[str, dict[str, Run]] = {}
-    for key, run in find_runs().items():
+    for key, run in sorted(find_runs().items(), key=lambda item: METHODS.index(item[1].method)):
         groups.setdefault(f"{run.meta['data']}/{run.meta['split']}", {})[key] = run
     return groups
 
@@ -98,6 +107,54 @@ def read_picture(data: str, data_root: str, split: str, image_id: str) -> tuple[
     return image, gt
 
 
+@st.cache_resource
+def get_worker() -> ThreadPoolExecutor:
+    """Get the one thread that computes what would hold up a screen."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="app-bootstrap")
+
+
+def ask_bootstrap(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = ()) -> Future:
+    """Ask for the bootstrap of a run over its images, sorted by id so that runs asked for apart are paired."""
+    return start_bootstrap(*mark_version(run), averaging, classes, images, run)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def start_bootstrap(path: str, modified: int, averaging: str, classes: tuple, images: tuple, _run: Run) -> Future:
+    """Start to draw the images of a run with replacement, once for each version of its counts and each question."""
+    counts = select_counts(_run, images)
+    return get_worker().submit(draw_bootstrap, counts.select(sorted(counts.image_ids)), averaging, classes)
+
+
+def draw_bootstrap(counts, averaging: str, classes: tuple[str, ...]):
+    """Draw the images of a run with replacement and score each draw."""
+    from amn_core.sweep.protocols import Protocol
+    from amn_core.sweep.uncertainty import bootstrap_runs
+
+    return bootstrap_runs([counts], Protocol(averaging, averaging), list(classes) or None, resamples=RESAMPLES)[0]
+
+
+def load_thumbnail(run: Run, image_id: str, width: int = 260) -> bytes:
+    """Load a photograph as a small WebP.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return read_thumbnail(run.meta["data"], run.meta.get("data_root", ""), run.meta["split"], image_id, width)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def read_thumbnail(data: str, data_root: str, split: str, image_id: str, width: int) -> bytes:
+    """Make a small picture of a photograph, once: 4:3, transparent where it is narrower."""
+    from io import BytesIO
+
+    from PIL import Image, ImageOps
+
+    image = Image.fromarray(find_dataset(data, data_root, split).image(image_id)).convert("RGBA")
+    tile = ImageOps.pad(image, (width, width * 3 // 4), color=(0, 0, 0, 0))
+    tile.save(buffer := BytesIO(), "WEBP", quality=82)
+    return buffer.getvalue()
+
+
 def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = (),
                  threshold: float | None = None):
     """Summarise a run (`amn_core.sweep.summarise`) over some classes and images, all if none are named."""
@@ -149,3 +206,110 @@ def read_class_separation(path: str, modified: int, images: tuple, _run: Run):
     counts = select_counts(_run, images)
     bins, moments = pool_separation(counts)
     return score_separation(bins, moments, counts.thresholds), bins
+
+
+def describe_group(key: str) -> str:
+    """Name a group of runs for people: data set and split."""
+    data, _, split = key.rpartition("/")
+    kind, _, rest = data.partition(":")
+    name = f"Drawn scenes ({rest})" if kind == "scenes" and rest else "Drawn scenes" if kind == "scenes" else rest
+    return f"{name} · {split}"
+
+
+def name_runs(group: dict[str, Run]) -> dict[str, str]:
+    """Name the runs of a group; where two have the same name, the key is added."""
+    names = [run.name for run in group.values()]
+    return {key: run.name if names.count(run.name) == 1 else f"{run.name} ({key})" for key, run in group.items()}
+
+
+def load_contents(run: Run):
+    """Load each image's classes and the share of it that is object (`app.browser.find_contents`)."""
+    return read_contents(str(run.path), run.counts_path.stat().st_mtime_ns, run)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def read_contents(path: str, modified: int, _run: Run):
+    """Read the contents of the images, once for each path and time of modification."""
+    from app.browser import find_contents
+
+    return find_contents(load_counts(_run))
+
+
+def load_canvas(keys: tuple[str, ...], image_id: str):
+    """Load what the canvas needs of one image: meta, bytes, and a revision that names both.
+
+    Raises:
+        ValueError: a map is missing and cannot be inferred, or does not lie on the photograph.
+    """
+    group = next(members for members in group_runs().values() if keys[0] in members)
+    runs = tuple((key, group[key]) for key in keys)
+    revision = "|".join(f"{key}@{find_map_time(run, image_id)}" for key, run in runs) + f"|{image_id}"
+    return (*pack_canvas(revision, image_id, runs, group), revision)
+
+
+def find_map_time(run: Run, image_id: str) -> int:
+    """Find when the map of an image was written, or the checkpoint it will be inferred from; 0 if there is neither."""
+    for path in (run.map_path(image_id), run.checkpoint_path):
+        if path is not None and path.is_file():
+            return path.stat().st_mtime_ns
+    return 0
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def pack_canvas(revision: str, image_id: str, _runs, _group: dict[str, Run]):
+    """Pack an image and its maps for the browser."""
+    from app.components.planes import MethodMap, pack_image
+
+    first = _runs[0][1]
+    image, gt = read_picture(first.meta["data"], first.meta.get("data_root", ""), first.meta["split"], image_id)
+    looks = dict(zip(_group, list_run_styles([run.method for run in _group.values()]), strict=True))
+    names = name_runs(_group)
+    methods = [
+        MethodMap(key, names[key], *looks[key], *load_map(run, image_id, image.shape[:2])) for key, run in _runs
+    ]
+    return pack_image(image_id, image, gt, methods, first.class_names)
+
+
+def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Load the maps of an image, or infer them where the run has a checkpoint but no maps.
+
+    Raises:
+        ValueError: there is neither a map nor a checkpoint.
+    """
+    if run.map_path(image_id).is_file():
+        return run.map(image_id, size)
+    if run.checkpoint_path is None:
+        raise ValueError(f"{run.name} has no map of {image_id}: run `extract` for this image, or leave the method out")
+    dataset = get_dataset(run)
+    return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id))
+
+
+def infer_map(run: Run, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Infer the maps of an image with a run's checkpoint and protocol, rounded as they would be on disk."""
+    from amn_core.formats.maps import LEVELS, resize_maps
+
+    extractor, lock = load_extractor(run)
+    with lock:
+        small = extractor.infer_map(image, class_ids)
+    stored = np.rint(small * LEVELS).astype(np.uint8).astype(np.float32) / np.float32(LEVELS)
+    return resize_maps(stored, *image.shape[:2]), np.asarray(class_ids, dtype=np.int64)
+
+
+def load_extractor(run: Run):
+    """Load the model of a run, with the lock that lets one session at a time use it."""
+    path = run.checkpoint_path
+    protocol = run.meta["protocol"]
+    return read_extractor(
+        str(path), path.stat().st_mtime_ns, protocol.get("normalisation", "auto"),
+        tuple(protocol.get("scales", (0.5, 1.0, 1.5))), bool(protocol.get("flip", True)),
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model…")
+def read_extractor(path: str, modified: int, normalisation: str, scales: tuple[float, ...], flip: bool):
+    """Read a checkpoint, once for each path and time of modification; torch is imported here and nowhere else."""
+    from threading import Lock
+
+    from amn_core.extract import load_extractor as load
+
+    return load(path, scales=scales, flip=flip, normalisation=normalisation), Lock()

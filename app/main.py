@@ -9,13 +9,15 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app import state
-from app.components.frame import render_frame
+from app.components.frame import build_icon, render_frame
 
 SCREENS = {
-    "": (("explore", "Explore"), ("activation", "Activation"), ("curves", "Curves"), ("images", "Images")),
-    "Work": (
-        ("photo", "Your photo"), ("threshold", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"),
-        ("lessons", "Lessons"), ("data_and_runs", "Data and runs"),
+    "": (
+        ("explore", "Explore"), ("activation", "Activation"), ("curves", "Curves"), ("images", "Images"),
+        ("photo", "Your photo"), ("data_and_runs", "Data and runs"),
+    ),
+    "More": (
+        ("threshold", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"), ("lessons", "Lessons"),
     ),
 }
 
@@ -33,10 +35,10 @@ def build_pages() -> dict[str, list]:
     return {section: found for section, found in pages.items() if found}
 
 
-st.set_page_config(page_title="AMN · thresholds", page_icon=":material/contrast:", layout="wide")
+st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
 page = st.navigation(build_pages(), position="top")
 render_frame()
-state.begin()
+state.begin(page.url_path)
 try:
     page.run()
 finally:

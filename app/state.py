@@ -18,6 +18,8 @@ import streamlit as st
 PREFIX = "shared:"
 USED = "shared-names-in-use"
 READ_URL = "shared-url-was-read"
+PAGE = "shared-page"
+VISIT = "shared-visit"
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ PARAMS: dict[str, Param] = {
     "hidden": Param((), **LIST),             # runs switched off on the canvas
     "find": Param(""),
     "only": Param(None),                     # show images that have this class
+    "number": Param("any"),                  # show images with so many classes
+    "size": Param("any"),                    # show images whose objects are so large
     "sort": Param("regret"),
+    "of": Param(None),                       # key of the run whose figures sort the images
     "ascending": Param(False, **FLAG),
     # Curves, Activation and Images
     "subset": Param((), **LIST),             # ids of the images that count; empty means all
@@ -89,20 +94,27 @@ PARAMS: dict[str, Param] = {
     "intervals": Param(True, **FLAG),
     "first": Param(None),                    # the two runs of a difference, by key
     "second": Param(None),
-    "of": Param("all"),                      # the class whose histograms are shown
+    "shown": Param("all"),                   # the class whose histograms are shown
     "mirror": Param(True, **FLAG),
     "points": Param("image"),                # one point an image or a class
-    "figures": Param(None),                  # the run whose per-image figures are listed, by key
     "sheet": Param(False, **FLAG),           # photographs instead of a table
 }
 
 
-def begin() -> None:
-    """Start a run of the script: a new session takes its choices from the URL."""
+def begin(page: str) -> None:
+    """Start a run of the script on a page: a new session takes its choices from the URL."""
     st.session_state[USED] = set()
+    if st.session_state.get(PAGE) != page:
+        st.session_state[PAGE] = page
+        st.session_state[VISIT] = get_visit() + 1
     if READ_URL not in st.session_state:
         st.session_state[READ_URL] = True
         restore(st.query_params.to_dict(), st.session_state)
+
+
+def get_visit() -> int:
+    """Count the pages opened in this session, so that a part of the page can tell a new visit from a rerun."""
+    return st.session_state.get(VISIT, 0)
 
 
 def restore(query: dict[str, str], session: MutableMapping[str, Any]) -> None:

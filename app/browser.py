@@ -1,0 +1,126 @@
+"""The table behind the image browser: one row an image, its figures, what is filtered and how it is sorted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import cached, state
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A figure to sort by: its name in the choice, the head of its column, and how one value is written."""
+
+    title: str
+    label: str
+    form: str = "{:.3f}"
+
+
+SORTS = {
+    "regret": Sort("Lost to the global threshold", "lost, points", "{:.1f}"),
+    "miou": Sort("mIoU at the threshold", "mIoU, %", "{:.1f}"),
+    "best": Sort("Best mIoU", "best mIoU, %", "{:.1f}"),
+    "best_threshold": Sort("Best threshold", "best at"),
+    "gap": Sort("Gap", "gap"),
+    "imbalance": Sort("Imbalance", "CV"),
+    "auc": Sort("Separability", "AUC"),
+    "area": Sort("Size of the objects", "% of image", "{:.1f}"),
+    "count": Sort("Number of classes", "classes", "{:.0f}"),
+    "name": Sort("Name", ""),
+}
+LISTED = "list-threshold"
+NUMBERS = {"1": (1, 1), "2": (2, 2), "3 or more": (3, 255)}
+SIZES = {"under 10 %": (0, 10), "10 to 35 %": (10, 35), "over 35 %": (35, 101)}
+
+
+def build_table(group: dict, keys: list[str], threshold: float) -> pd.DataFrame:
+    """Build the table of a group's images, indexed by id; figures are those of the run chosen to sort by.
+
+    Columns ``classes`` (tuple of names) and ``count``, and where the run has counts the figures of `SORTS`: mIoU,
+    its loss and area in percent, at the threshold.
+    """
+    if not keys:
+        return pd.DataFrame({"classes": [], "count": []})
+    run = group[choose_run(group, keys)]
+    if not run.has_counts:
+        dataset = cached.get_dataset(run)
+        ids = list(run.map_ids or (dataset.ids if dataset else ()))
+        return pd.DataFrame({"classes": [()] * len(ids), "count": 0}, index=ids)
+    return build_scored_table(run, threshold)
+
+
+def choose_run(group: dict, keys: list[str]) -> str:
+    """Choose the run whose figures sort the images: the one asked for, else the first with counts."""
+    asked = state.get("of")
+    return asked if asked in keys else next((key for key in keys if group[key].has_counts), keys[0])
+
+
+def get_list_threshold() -> float:
+    """Get the threshold that the figures of the list are for: that of the moment when the list was asked for.
+
+    An order that followed the threshold would move images away under the hand.
+    """
+    choices = ("data", "runs", "of", "sort", "ascending", "only", "number", "size")
+    asked = (state.get_visit(), *(state.get(name) for name in choices))
+    if st.session_state.get(LISTED, (None, 0))[0] != asked:
+        st.session_state[LISTED] = (asked, state.get("t"))
+    return st.session_state[LISTED][1]
+
+
+def refresh_list() -> None:
+    """Take the threshold of now for the list."""
+    st.session_state.pop(LISTED, None)
+
+
+def build_scored_table(run, threshold: float) -> pd.DataFrame:
+    """Build the table of a run with counts."""
+    scores, (classes, area) = cached.load_image_scores(run), cached.load_contents(run)
+    regret = scores.regret(threshold)
+    columns = {
+        "classes": classes, "count": [len(names) for names in classes], "area": area, "regret": regret * 100,
+        "miou": (scores.best_miou - regret) * 100, "best": scores.best_miou * 100,
+        "best_threshold": scores.best_threshold, "gap": scores.gap, "imbalance": scores.imbalance, "auc": scores.auc,
+    }
+    return pd.DataFrame(columns, index=list(scores.image_ids))
+
+
+def find_contents(counts) -> tuple[list[tuple[str, ...]], np.ndarray]:
+    """Find each image's classes, (N,) tuples of names, and the share of its scored pixels on objects, in percent."""
+    classes: list[list[str]] = [[] for _ in counts.image_ids]
+    for image, class_id in zip(counts.separation_image, counts.separation_class, strict=True):
+        classes[image].append(counts.class_names[class_id])
+    pixels = counts.decision_bins.sum(axis=1).astype(np.float64)
+    n_images = len(counts.image_ids)
+    total = np.bincount(counts.decision_image, weights=pixels, minlength=n_images)
+    on_object = np.bincount(counts.decision_image, weights=pixels * (counts.decision_gt > 0), minlength=n_images)
+    return [tuple(names) for names in classes], 100 * on_object / np.maximum(total, 1)
+
+
+def filter_table(table: pd.DataFrame, find: str) -> pd.DataFrame:
+    """Keep the images that fit the name and the shared filters."""
+    kept = np.ones(len(table), dtype=bool)
+    if find:
+        kept &= table.index.str.contains(find, case=False, regex=False)
+    if state.get("only"):
+        kept &= np.array([state.get("only") in names for names in table["classes"]], dtype=bool)
+    for name, bounds, column in (("number", NUMBERS, "count"), ("size", SIZES, "area")):
+        if state.get(name) in bounds and column in table:
+            low, high = bounds[state.get(name)]
+            kept &= table[column].between(low, high, inclusive="both" if column == "count" else "left").to_numpy()
+    return table[kept]
+
+
+def sort_table(table: pd.DataFrame, sort: str, is_ascending: bool) -> pd.DataFrame:
+    """Sort by a figure, highest first unless told otherwise, undefined last; by name where there is no such figure."""
+    if sort not in table.columns:
+        return table.sort_index(ascending=is_ascending or sort != "name")
+    return table.sort_values(sort, ascending=is_ascending, na_position="last", kind="stable")
+
+
+def describe_figures(table: pd.DataFrame, sort: str) -> list[str]:
+    """Write the figure that sorts the images, a dash where it is undefined."""
+    if sort not in table.columns:
+        return [""] * len(table)
+    return ["–" if np.isnan(value) else SORTS[sort].form.format(value) for value in table[sort]]

@@ -1,0 +1,162 @@
+// The numbers: each method's score at the threshold and at its best, and what lies under the pointer.
+
+const DASH = "–";
+
+function percent(value) {
+  return value === undefined || Number.isNaN(value) ? DASH : (value * 100).toFixed(1);
+}
+
+function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function fillRow(row, cells) {
+  row.replaceChildren(...cells.map(([text, className, tag]) => make(tag || "td", className, text)));
+  return row;
+}
+
+function buildReadout(app) {
+  buildScores(app);
+  buildValues(app);
+}
+
+function buildScores(app) {
+  const table = app.find(".scores");
+  const truth = app.model.hasTruth;
+  table.caption.textContent = truth ? `${scoreName(app)} of this image, %` : "Share of the image called foreground, %";
+  const heads = truth ? ["Method", "At", "Best", "At", "Lost"] : ["Method", "At"];
+  table.tHead.replaceChildren(fillRow(make("tr"), heads.map((head, i) => [head, i ? "number" : "", "th"])));
+  app.scoreRows = app.model.methods.map((method, i) => buildScoreRow(app, method, i));
+  table.tBodies[0].replaceChildren(...app.scoreRows.map((row) => row.row));
+  app.scoreHead = table.tHead.rows[0].cells[1];
+}
+
+function buildScoreRow(app, method, i) {
+  const row = make("tr");
+  const name = make("th");
+  name.scope = "row";
+  name.append(buildToggle(app, method, i));
+  const score = getScore(method, app.model, app.view.classId);
+  const cells = (score ? ["now", "best", "best-at", "lost"] : ["now"]).map((kind) => make("td", `number ${kind}`));
+  row.append(name, ...cells);
+  if (score) {
+    cells[1].textContent = score.best < 0 ? DASH : percent(score.curve[score.best]);
+    cells[2].textContent = score.best < 0 ? DASH : app.threshold(score.best);
+  }
+  row.classList.toggle("off", app.view.hidden.includes(method.key));
+  return { row, cells, score };
+}
+
+function buildToggle(app, method, i) {
+  const toggle = make("button", "toggle");
+  toggle.type = "button";
+  toggle.title = `Show or hide ${method.label} (${i + 1})`;
+  toggle.setAttribute("aria-pressed", String(!app.view.hidden.includes(method.key)));
+  toggle.onclick = () => app.toggleMethod(i);
+  toggle.append(buildBadge(app, i), make("span", "label", method.label));
+  return toggle;
+}
+
+function updateScores(app) {
+  app.scoreHead.textContent = `At ${app.threshold(app.view.t)}`;
+  app.scoreRows.forEach(({ cells, score }, i) => {
+    const now = score ? score.curve[app.view.t] : getForegroundShare(app, app.model.methods[i]);
+    cells[0].textContent = percent(now);
+    if (score) cells[3].textContent = score.best < 0 ? DASH : percent(score.curve[score.best] - now);
+  });
+  for (const panel of app.panels) updateCaption(app, panel);
+}
+
+function updateCaption(app, panel) {
+  if (panel.kind === "truth") return;
+  const text = (i) => app.scoreRows[i].cells[0].textContent;
+  panel.score.textContent = panel.kind === "swipe" ? `${text(panel.method)} | ${text(panel.other)}` : text(panel.method);
+}
+
+// Without ground truth there is no IoU; the share of foreground tells how much a threshold takes.
+function getForegroundShare(app, method) {
+  method.cumulated ??= {};
+  const key = app.view.classId;
+  if (!method.cumulated[key]) {
+    const bins = getShape(method, app.model, key).all;
+    const above = new Float64Array(LEVELS);
+    for (let b = LEVELS - 2; b >= 0; b--) above[b] = above[b + 1] + bins[b + 1];
+    method.cumulated[key] = { above, total: above[0] + bins[0] };
+  }
+  const { above, total } = method.cumulated[key];
+  return above[app.view.t] / total;
+}
+
+function listClasses(app) {
+  return [...new Set(app.model.methods.flatMap((method) => method.classIds))].sort((a, b) => a - b);
+}
+
+function buildValues(app) {
+  const table = app.find(".values");
+  app.shownClasses = listClasses(app).slice(0, 5);
+  const heads = ["Method", ...app.shownClasses.map((c) => app.className(c)), "Decision"];
+  table.tHead.replaceChildren(fillRow(make("tr"), heads.map((head, i) => [head, i && i < heads.length - 1 ? "number" : "", "th"])));
+  [...table.tHead.rows[0].cells].forEach((cell, i) => { cell.title = heads[i]; });
+  app.valueRows = app.model.methods.map((method) => fillRow(make("tr"), [
+    [method.label, "", "th"], ...app.shownClasses.map(() => [DASH, "number"]), [DASH, "decision"],
+  ]));
+  table.tBodies[0].replaceChildren(...app.valueRows);
+  updateValues(app);
+}
+
+function updateValues(app) {
+  const { width, height } = app.model.meta;
+  const at = app.pointed && { x: Math.floor(app.pointed.x), y: Math.floor(app.pointed.y) };
+  const isInside = at && at.x >= 0 && at.y >= 0 && at.x < width && at.y < height;
+  const p = isInside ? at.y * width + at.x : -1;
+  app.find(".values").caption.textContent = isInside ? describePixel(app, at, p) : "Under the pointer";
+  app.model.methods.forEach((method, i) => updateValueRow(app, method, app.valueRows[i].cells, p));
+}
+
+function describePixel(app, at, p) {
+  const truth = app.model.hasTruth ? ` · ground truth: ${app.className(app.model.gt[p])}` : "";
+  return `Under the pointer: ${at.x}, ${at.y}${truth}`;
+}
+
+function updateValueRow(app, method, cells, p) {
+  const pixels = app.model.gt.length;
+  app.shownClasses.forEach((classId, k) => {
+    const row = method.classIds.indexOf(classId);
+    cells[k + 1].textContent = p < 0 || row < 0 ? DASH : app.threshold(method.bins[row * pixels + p]);
+  });
+  const winner = method.classIds[method.strongest[p]] || 0;
+  const decided = p >= 0 && method.top[p] > app.view.t ? winner : 0;
+  cells[app.shownClasses.length + 1].textContent = p < 0 ? DASH : app.className(decided);
+}
+
+const LEGENDS = {
+  errors: [["hit", "Right"], ["fp", "False positive"], ["fn", "False negative (striped)"], ["confused", "Other class"]],
+  seed: [["fg", "Confident foreground"], ["bg", "Confident background"], ["unsure", "Unsure (striped)"]],
+};
+
+function updateLegend(app) {
+  const legend = app.find(".legend");
+  const entries = LEGENDS[app.view.layer];
+  const items = entries ? entries.map(([kind, text]) => entry(kind, text)) : listShownClasses(app);
+  legend.replaceChildren(...items);
+}
+
+function listShownClasses(app) {
+  return listTruthAndMaps(app).map((c) => entry("", app.className(c), app.model.meta.colours[c]));
+}
+
+function listTruthAndMaps(app) {
+  const found = new Set([...listClasses(app), ...app.model.gtValues.filter((value) => value && value !== IGNORE)]);
+  return [...found].sort((a, b) => a - b);
+}
+
+function entry(kind, text, colour) {
+  const item = make("span", "entry");
+  const swatch = make("i", `swatch ${kind}`);
+  if (colour) swatch.style.background = `rgb(${colour.join(" ")})`;
+  item.append(swatch, make("span", "", text));
+  return item;
+}
