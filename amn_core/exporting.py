@@ -141,3 +141,9 @@ def write_mask(config: ExportConfig, run: Run, image_id: str) -> int:
 WRITERS: dict[str, Callable[[ExportConfig, Run, str], int]] = {
     "irn": write_irn, "npz": write_npz, "png": write_png, "seeds": write_seed, "masks": write_mask,
 }
+
+
+def format_export(report: dict[str, Any]) -> str:
+    """Format the result of an export as one line."""
+    where = f"{report['files']} files in {report['out']}"
+    return f"{report['images']} images of {report['run']} as {report['format']}: {where}"

@@ -7,7 +7,7 @@ time. What is done is noted part by part in RUN/parts, so a stopped import goes 
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,15 @@ from amn_core.formats.recognise import (
     interpret_map,
     recognise,
 )
-from amn_core.formats.runs import Run, describe_data, load_run, save_run
+from amn_core.formats.runs import Run, load_run, save_run
 from amn_core.formats.safe_pickle import FormatError, RefusedError, name_errors
+from amn_core.import_report import build_meta, build_report
 from amn_core.parallel import run_chunks
-from amn_core.sweep import CountsBuilder, merge_counts, summarise
-from amn_core.sweep.confusion import count_mask, nanmean, score_iou, score_miou
+from amn_core.sweep import CountsBuilder, merge_counts
+from amn_core.sweep.confusion import count_mask
 
 SAMPLES = 24
 CHUNK = 32
-SHOWN = 10
 FEW_IMAGES = 300
 KEPT = ("full", "quarter", "none")
 UNSURE = ("background", "ignore")
@@ -285,76 +285,12 @@ def finish_import(plan: ImportPlan, dataset: Dataset, folder: MapFolder) -> dict
     present = set(counts.image_ids)
     counts = counts.select([image_id for image_id in dataset.ids if image_id in present])
     save_counts(Path(plan.out) / "counts.npz", counts)
-    report = build_report(plan, dataset, folder, notes, broken, counts)
-    run = save_run(plan.out, build_meta(plan, dataset, report, len(present)))
+    report = build_report(plan.config, plan.recognised, dataset, folder.files, notes, broken, counts)
+    meta = build_meta(plan.config, plan.recognised, dataset, report) | {
+        "import": {"plan": describe_plan(plan), "report": report}}
+    run = save_run(plan.out, meta)
     shutil.rmtree(Path(plan.out) / "parts")
     return report | {"run": str(run.path)}
-
-
-def build_report(plan: ImportPlan, dataset: Dataset, folder: MapFolder, notes, broken, counts) -> dict[str, Any]:
-    """Build what the command reports; see `run_import`."""
-    missing = [image_id for image_id in dataset.ids if image_id not in folder.files]
-    without = sorted(image_id for note in notes for image_id in note["without_ground_truth"])
-    summary = summarise(counts)
-    report = {
-        "name": plan.config.name, "images": len(counts.image_ids), "missing": len(missing),
-        "missing_ids": missing[:SHOWN], "broken": dict(list(broken.items())[:SHOWN]), "broken_files": len(broken),
-        "without_ground_truth": len(without), "without_ground_truth_ids": without[:SHOWN],
-        "clipped": sum(note["clipped"] for note in notes), "kind": "masks" if folder.kind == "masks" else "maps",
-        "peak_miou": summary.peak_miou, "peak_threshold": summary.peak_threshold,
-    }
-    if plan.recognised is None:
-        return report | {"recognised": {"description": "finished masks"}, "masks": score_masks(notes)}
-    return report | {"recognised": asdict(plan.recognised) | {"description": plan.recognised.describe()}}
-
-
-def score_masks(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Score finished masks in the three ways of treating 255: as background, left out, or as an error."""
-    confusion = np.sum([note["confusion"] for note in notes if note["confusion"] != 0], axis=0).astype(np.int64)
-    known, unsure = confusion[:, :-1], confusion[:, -1]
-    as_background = known.copy()
-    as_background[:, 0] += unsure
-    union = known.sum(axis=0) + known.sum(axis=1) + unsure - np.diagonal(known)
-    as_error = np.divide(np.diagonal(known), union, out=np.full(len(union), np.nan), where=union > 0)
-    return {
-        "unsure_share": float(unsure.sum() / max(confusion.sum(), 1)),
-        "miou": {
-            "background": float(score_miou(as_background)), "ignore": float(score_miou(known)),
-            "error": float(nanmean(as_error)),
-        },
-        "iou": score_iou(as_background).tolist(),
-    }
-
-
-def build_meta(plan: ImportPlan, dataset: Dataset, report: dict[str, Any], images: int) -> dict[str, Any]:
-    """Describe the run for its run.json."""
-    config, recognised = plan.config, plan.recognised
-    data, data_root = describe_data(config.data)
-    masks = getattr(dataset, "mask_paths", None)
-    is_resized = recognised is not None and recognised.is_resized
-    leaves_unsure = recognised is None and config.unsure == "ignore"
-    ignore = "255 left out" + (", unsure pixels of the masks too" if leaves_unsure else "")
-    return {
-        "name": config.name, "method": config.method, "kind": report["kind"], "data": data, "data_root": data_root,
-        "split": config.split, "images": images, "class_names": list(dataset.class_names),
-        "label_source": "finished masks" if recognised is None else dataset.label_source,
-        "protocol": {
-            "normalisation": describe_normalisation(recognised), "scales": None, "flip": None,
-            "resize": "bilinear" if is_resized else "none", "ignore": ignore,
-            "ground_truth": next(iter(masks.values())).parent.name if masks else dataset.label_source,
-            "kept_maps": {"full": "8 bits, full size", "quarter": "8 bits, quarter size", "none": "none"}[config.keep],
-        },
-        "model": {},
-        "import": {"plan": describe_plan(plan), "report": report},
-    }
-
-
-def describe_normalisation(recognised: Recognised | None) -> str:
-    """Describe what was done to the values of the maps, as it is shown beside the numbers."""
-    if recognised is None:
-        return "finished masks"
-    return {"stored": f"as stored ({recognised.value_range})", "max": "max", "minmax": "min-max"}[
-        recognised.normalisation]
 
 
 def build_reimport(run: Run, out: str, **changes: Any) -> ImportConfig:
