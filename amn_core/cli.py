@@ -91,6 +91,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         add_command(commands, name, command)
+    bench = commands.add_parser("bench", help="measure: the naive way and ours, in the same run").add_subparsers(
+        dest="benchmark", required=True, metavar="BENCHMARK")
+    for name, command in BENCHMARKS.items():
+        add_command(bench, name, command)
     add_data_commands(commands)
     add_run_command(commands)
     return parser
@@ -120,6 +124,18 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
             print(result)
 
     return handle
+
+
+def format_report(report: Any, indent: str = "") -> str:
+    """Format a nested report as indented lines, one value each; numbers with four digits that count."""
+    lines = []
+    for key, value in report.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", format_report(value, indent + "  ")]
+        else:
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            lines.append(f"{indent}{key}: {text}")
+    return "\n".join(line for line in lines if line.strip())
 
 
 def add_data_commands(commands: Any) -> None:
