@@ -6,6 +6,7 @@ import torch
 
 from amn_core.refine import CRFConfig, CRFFilters, refine_labels, refine_probabilities
 from amn_core.refine.dense_crf import label_softmax
+
 from .scenes import make_scene, make_texture
 
 WIDE = CRFConfig(bilateral_sxy=8.0, bilateral_srgb=20.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from amn_core.refine import PAMRConfig, pamr_labels, pamr_probabilities
+
 from .scenes import make_scene
 
 
