@@ -224,7 +224,7 @@ def refine_reference(sample: Sample, dcrf: ModuleType) -> np.ndarray:
         model.addPairwiseGaussian(sxy=crf.gaussian_sxy, compat=crf.gaussian_compat)
         model.addPairwiseBilateral(
             sxy=crf.bilateral_sxy, srgb=crf.bilateral_srgb, compat=crf.bilateral_compat,
-            rgbim=np.ascontiguousarray(sample.image))
+            rgbim=np.array(sample.image, order="C"))  # a copy: it refuses read-only images
         belief = np.asarray(model.inference(crf.iterations))
         refined.append(belief.reshape(-1, height, width).argmax(0))
     return np.stack(refined)
