@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from amn_core.configs import DEVICES, option
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import Dataset, load_dataset
-from amn_core.sweep.scores import score_miou
+from amn_core.sweep import score_miou
 
 # The two thresholds at which the seeds of AMN are cut before the CRF.
 THRESHOLDS = (0.30, 0.05)
