@@ -43,6 +43,18 @@ COMMANDS = {
     "reproduce": Command(
         "amn_core.configs:ReproduceConfig", "amn_core.reproduce:reproduce",
         "train and compare CAM, AMN without LCM and AMN", "amn_core.comparing:format_table"),
+    "import": Command(
+        "amn_core.importing:ImportConfig", "amn_core.importing:run_import",
+        "read another method's maps or masks as a run", "amn_core.import_report:format_report"),
+    "export": Command(
+        "amn_core.exporting:ExportConfig", "amn_core.exporting:run_export",
+        "write a run's maps, labels or tables in other formats", "amn_core.cli:format_report"),
+}
+
+BENCHMARKS = {
+    "maps": Command(
+        "amn_core.bench.maps:BenchMapsConfig", "amn_core.bench.maps:bench_maps",
+        "what the compact form of the maps costs", "amn_core.cli:format_report"),
 }
 
 
