@@ -11,26 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
+from app.plotting import (
+    NEUTRAL,
+    PERCENT,
+    RunStyle,
+    Traces,
+    add_scatter,
+    build_figure,
+    build_mark,
+    build_panels,
+    build_rules,
+    build_styles,
+    fade,
+    name_axes,
+)
 
-NEUTRAL = "#808495"
-SYMBOLS = {"cam": "circle", "amn-without-lcm": "diamond", "amn": "square", "irn": "triangle-up", "imported": "cross"}
-EXTRA_SYMBOLS = ("star", "pentagon", "hexagon", "triangle-down", "bowtie", "hourglass")
-EXTRA_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "dash", "solid")
-PERCENT = 100.0
-
-
-@dataclass(frozen=True)
-class RunStyle:
-    """How a run looks in every chart: the text of its legend, CSS colour, Plotly dash and Plotly symbol."""
-
-    label: str
-    colour: str
-    dash: str = "solid"
-    symbol: str = "circle"
-
+__all__ = [
+    "PERCENT", "Cloud", "Curve", "RunStyle", "Separation", "build_styles", "compute_density", "draw_best_thresholds",
+    "draw_class_thresholds", "draw_clouds", "draw_curves", "draw_difference", "draw_panels", "draw_separation",
+]
 
 @dataclass(frozen=True)
 class Curve:
@@ -75,87 +75,59 @@ class Separation:
     note: str = ""
 
 
-def build_styles(methods: Sequence[str], labels: Sequence[str]) -> list[RunStyle]:
-    """Build the style of every run: that of its method; further runs of the same method get one of their own."""
-    styles, seen, spare = [], set(), 0
-    for method, label in zip(methods, labels, strict=True):
-        if method not in seen:
-            style = RunStyle(label, METHOD_COLOURS[method], METHOD_DASHES[method], SYMBOLS[method])
-        else:
-            k, spare = spare, spare + 1
-            style = RunStyle(label, EXTRA_COLOURS[k % 6], EXTRA_DASHES[k % 6], EXTRA_SYMBOLS[k % 6])
-        seen.add(method)
-        styles.append(style)
-    return styles
-
-
-def fade(colour: str, opacity: float) -> str:
-    """Give a colour ``#RRGGBB`` an opacity: ``rgba(r,g,b,opacity)``."""
-    red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity:g})"
-
-
 def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: float | None = None) -> go.Figure:
     """Draw scores against the threshold: intervals, plateaus, oracle levels, curves, peaks, the current threshold.
 
     `x_title` and `y_title` name the axes with their units; `threshold` is where the vertical line stands (none if
-    the x axis has another unit: then each curve's own dot says where it is).
+    the x axis has another unit: then each curve's own ring says where it is).
     """
-    figure = go.Figure()
+    traces: Traces = []
     for curve in curves:
-        _add_interval(figure, curve)
-        _add_plateau(figure, curve)
+        _add_interval(traces, curve)
+        _add_plateau(traces, curve)
     for curve in curves:
-        _add_level(figure, curve)
-        _add_line(figure, curve)
+        _add_level(traces, curve)
+        _add_line(traces, curve)
     for curve in curves:
-        _add_marks(figure, curve)
-    _lay_out(figure, x_title, y_title, height=430)
-    figure.update_layout(hovermode="x unified" if threshold is not None else "closest")
-    if threshold is not None:
-        _add_threshold(figure, threshold)
-        figure.update_xaxes(range=[0, 1])
-    figure.update_yaxes(rangemode="tozero")
-    return figure
+        _add_marks(traces, curve)
+    return build_figure(
+        traces, x_title, y_title, 430, x_axis=limit(threshold), y_axis={"rangemode": "tozero"},
+        shapes=build_rules(threshold), hovermode="closest" if threshold is None else "x unified",
+    )
 
 
 def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_title: str,
                 threshold: float | None = None, columns: int = 2) -> go.Figure:
     """Draw several small charts with common axes, one for each (title, curves): classes, or precision and recall."""
-    columns = max(1, min(columns, len(panels)))
-    rows = max(1, -(-len(panels) // columns))
-    figure = make_subplots(
-        rows, columns, shared_xaxes=True, shared_yaxes=True, subplot_titles=[title for title, _ in panels],
-        horizontal_spacing=0.03, vertical_spacing=min(0.09, 0.32 / rows), x_title=x_title, y_title=y_title,
-    )
+    traces: Traces = []
     for i, (_, curves) in enumerate(panels):
-        place = {"row": i // columns + 1, "col": i % columns + 1}
         for curve in curves:
-            _add_interval(figure, curve, **place)
-            _add_line(figure, curve, showlegend=i == 0, **place)
+            _add_interval(traces, curve, **name_axes(i))
+            _add_line(traces, curve, showlegend=i == 0, **name_axes(i))
         for curve in curves:
-            _add_marks(figure, curve, **place)
-    _lay_out(figure, "", "", height=max(360, 90 + 190 * rows))
-    if threshold is not None:
-        _add_threshold(figure, threshold, row="all", col="all")
-        figure.update_xaxes(range=[0, 1])
-    figure.update_layout(margin={"l": 62, "b": 58}, hovermode="closest")
-    figure.update_yaxes(rangemode="tozero", title_standoff=4)
-    return figure
+            _add_marks(traces, curve, **name_axes(i))
+    return build_panels(
+        traces, [title for title, _ in panels], columns, x_title, y_title, 320 if len(panels) <= columns else 190,
+        x_axis=limit(threshold), y_axis={"rangemode": "tozero"}, shapes=build_rules(threshold, panels=len(panels)),
+        hovermode="closest",
+    )
 
 
 def draw_difference(curve: Curve, x_title: str, threshold: float | None = None) -> go.Figure:
     """Draw the difference of two runs (T,), fractions of 1, with its paired interval and the line of no difference."""
-    figure = go.Figure()
-    _add_interval(figure, curve)
-    _add_line(figure, curve, showlegend=False, hovertemplate="%{y:+.1f} points<extra></extra>")
-    _add_marks(figure, curve)
-    _lay_out(figure, x_title, "difference of mIoU (points)", height=430)
-    figure.add_hline(0, line={"color": NEUTRAL, "width": 1})
-    if threshold is not None:
-        _add_threshold(figure, threshold)
-        figure.update_xaxes(range=[0, 1])
-    return figure
+    traces: Traces = []
+    _add_interval(traces, curve)
+    _add_line(traces, curve, showlegend=False, hovertemplate="%{y:+.1f} points<extra></extra>")
+    _add_marks(traces, curve)
+    return build_figure(
+        traces, x_title, "difference of mIoU (points)", 430, x_axis=limit(threshold),
+        shapes=build_rules(threshold, level=0),
+    )
+
+
+def limit(threshold: float | None) -> dict:
+    """Limit an axis of thresholds to [0, 1]; an axis without a threshold has another unit and finds its own ends."""
+    return {} if threshold is None else {"range": [0, 1]}
 
 
 def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], threshold: float,
@@ -168,46 +140,47 @@ def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], t
         threshold: the current one, as a vertical line.
         bin_width: of the histogram; the height of a step is the share of images in it.
     """
-    figure = go.Figure()
+    traces: Traces = []
     edges = np.arange(0, 1 + bin_width / 2, bin_width)
     for style, best, own in values:
         share = np.histogram(best[np.isfinite(best)], edges)[0] / max(1, np.isfinite(best).sum())
-        figure.add_scatter(
-            x=edges, y=np.append(share, share[-1]) * PERCENT, name=style.label, mode="lines", fill="tozeroy",
+        add_scatter(
+            traces, x=edges, y=np.append(share, share[-1]) * PERCENT, name=style.label, mode="lines", fill="tozeroy",
             line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hv"},
             fillcolor=fade(style.colour, 0.10),
             hovertemplate=f"%{{y:.0f}}% of images at %{{x:.2f}}–+{bin_width:.2f}<extra>{style.label}</extra>",
         )
-        figure.add_scatter(
-            x=[own], y=[0], mode="markers", cliponaxis=False, showlegend=False, marker=_mark(style, 12),
+        add_scatter(
+            traces, x=[own], y=[0], mode="markers", cliponaxis=False, showlegend=False, marker=build_mark(style, 12),
             hovertemplate=f"best single threshold %{{x:.3f}}<extra>{style.label}</extra>",
         )
-    _lay_out(figure, "best threshold of an image", "share of images (%)", height=340)
-    _add_threshold(figure, threshold)
-    return figure
+    return build_figure(
+        traces, "best threshold of an image", "share of images (%)", 400, x_axis={"range": [0, 1]},
+        shapes=build_rules(threshold),
+    )
 
 
 def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[RunStyle, np.ndarray]],
                           threshold: float) -> go.Figure:
     """Draw the best threshold of every class, one symbol a run; `values` are (C,) in [0, 1], NaN is left out."""
-    figure = go.Figure()
+    traces: Traces = []
     for style, best in values:
-        figure.add_scatter(
-            x=best, y=list(class_names), name=style.label, mode="markers", marker=_mark(style, 11),
+        add_scatter(
+            traces, x=best, y=list(class_names), name=style.label, mode="markers", marker=build_mark(style, 11),
             hovertemplate=f"%{{y}}: best at %{{x:.3f}}<extra>{style.label}</extra>",
         )
     for i, name in enumerate(class_names):
         row = np.array([best[i] for _, best in values])
         if np.isfinite(row).any():
-            figure.add_scatter(
-                x=[np.nanmin(row), np.nanmax(row)], y=[name, name], mode="lines", hoverinfo="skip", showlegend=False,
-                line={"color": NEUTRAL, "width": 1},
+            add_scatter(
+                traces, x=[np.nanmin(row), np.nanmax(row)], y=[name, name], mode="lines", hoverinfo="skip",
+                showlegend=False, line={"color": NEUTRAL, "width": 1},
             )
-    _lay_out(figure, "best threshold of the class", "", height=max(340, 110 + 24 * len(class_names)))
-    figure.update_xaxes(range=[-0.01, 1.01])
-    figure.update_yaxes(autorange="reversed", type="category")
-    _add_threshold(figure, threshold)
-    return figure
+    return build_figure(
+        traces, "best threshold of the class", "", max(400, 110 + 22 * len(class_names)),
+        x_axis={"range": [-0.01, 1.01]}, shapes=build_rules(threshold),
+        y_axis={"autorange": "reversed", "type": "category", "categoryorder": "array", "categoryarray": class_names},
+    )
 
 
 def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, threshold: float,
@@ -225,128 +198,98 @@ def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, thresh
     The outermost steps hold the pixels at exactly 0 and 1, often most of a background; where one of them towers
     over the rest the axis stops below it, and the pointer tells its height.
     """
-    columns = max(1, min(columns, len(panels)))
-    rows = max(1, -(-len(panels) // columns))
-    figure = make_subplots(
-        rows, columns, shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=0.2 / rows,
-        subplot_titles=[panel.style.label + panel.note for panel in panels], x_title="activation", y_title="density",
-    )
+    traces: Traces = []
     top = 0.0
     for i, panel in enumerate(panels):
-        place = {"row": i // columns + 1, "col": i % columns + 1}
-        top = max(top, _add_histograms(figure, panel, thresholds, is_mirrored, bins, is_first=i == 0, **place))
-    _lay_out(figure, "", "", height=100 + 250 * rows)
-    figure.update_layout(margin={"l": 62, "b": 58})
-    figure.update_xaxes(range=[0, 1])
-    figure.update_yaxes(range=[-top * 1.1 if is_mirrored else 0, top * 1.1])
-    if is_mirrored:
-        figure.add_hline(0, line={"color": NEUTRAL, "width": 1}, row="all", col="all")
-    _add_threshold(figure, threshold, row="all", col="all")
-    return figure
+        top = max(top, _add_histograms(traces, panel, thresholds, is_mirrored, bins, i == 0, **name_axes(i)))
+    y_range = [-top * 1.1 if is_mirrored else 0, top * 1.1]
+    return build_panels(
+        traces, [panel.style.label + panel.note for panel in panels], columns, "activation", "density", 250,
+        x_axis={"range": [0, 1]}, y_axis={"range": y_range},
+        shapes=build_rules(threshold, level=0 if is_mirrored else None, panels=len(panels)),
+    )
 
 
 def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figure:
     """Draw points of several runs with the median of each as a large mark; a click hands back the point's name."""
-    figure = go.Figure()
+    traces: Traces = []
     is_dense = max((len(cloud.x) for cloud in clouds), default=0) > 60
     for cloud in clouds:
-        figure.add_scatter(
-            x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.label, customdata=list(cloud.names),
-            marker=_mark(cloud.style, 6 if is_dense else 10, 0.55 if is_dense else 0.9),
+        add_scatter(
+            traces, x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.label, customdata=list(cloud.names),
+            marker=build_mark(cloud.style, 7, 0.4, edge=0) if is_dense else build_mark(cloud.style, 11, 0.9),
             hovertemplate=f"%{{customdata}}<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}"
                           f"<extra>{cloud.style.label}</extra>",
         )
     for cloud in clouds if is_dense else ():
-        figure.add_scatter(
-            x=[np.nanmedian(cloud.x)], y=[np.nanmedian(cloud.y)], mode="markers", showlegend=False,
-            marker={**_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
+        add_scatter(
+            traces, x=[np.nanmedian(cloud.x)], y=[np.nanmedian(cloud.y)], mode="markers", showlegend=False,
+            marker={**build_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
             hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
         )
-    _lay_out(figure, x_title, y_title, height=430)
-    figure.update_layout(clickmode="event+select", dragmode="lasso")
-    return figure
+    return build_figure(traces, x_title, y_title, 430, clickmode="event+select", dragmode="lasso")
 
 
-def _lay_out(figure: go.Figure, x_title: str, y_title: str, height: int) -> None:
-    """Set what all charts share: titles of axes, a legend above the plot, small margins, no toolbox of shapes."""
-    figure.update_layout(
-        height=height, margin={"l": 56, "r": 16, "t": 44, "b": 48}, dragmode="zoom",
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "title": {"text": ""}},
-    )
-    figure.update_xaxes(title_text=x_title or None, zeroline=False)
-    figure.update_yaxes(title_text=y_title or None, zeroline=False)
-
-
-def _mark(style: RunStyle, size: int, opacity: float = 1.0) -> dict:
-    """Describe a run's symbol."""
-    return {"symbol": style.symbol, "size": size, "color": style.colour, "opacity": opacity,
-            "line": {"color": "white", "width": 1}}
-
-
-def _add_line(figure: go.Figure, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
+def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
     """Add the line; Plotly lets only markers be clicked, so a line to be clicked carries markers nobody sees."""
     style, unseen = curve.style, {"marker": {"opacity": 0}}
-    figure.add_scatter(
-        x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
+    add_scatter(
+        traces, x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
         mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks,
         line={"color": style.colour, "dash": style.dash, "width": 2.4}, **unseen, selected=unseen, unselected=unseen,
         hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.label}</extra>", **place,
     )
 
 
-def _add_interval(figure: go.Figure, curve: Curve, **place) -> None:
+def _add_interval(traces: Traces, curve: Curve, **place) -> None:
     if curve.low is None or curve.high is None:
         return
     known = np.isfinite(curve.low) & np.isfinite(curve.high)
     x = np.concatenate([curve.x[known], curve.x[known][::-1]])
     y = np.concatenate([curve.low[known], curve.high[known][::-1]]) * PERCENT
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=fade(curve.style.colour, 0.16),
+    add_scatter(
+        traces, x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=fade(curve.style.colour, 0.16),
         hoverinfo="skip", showlegend=False, legendgroup=curve.style.label, **place,
     )
 
 
-def _add_plateau(figure: go.Figure, curve: Curve) -> None:
+def _add_plateau(traces: Traces, curve: Curve) -> None:
     if curve.plateau is None:
         return
     part = slice(curve.plateau[0], curve.plateau[1] + 1)
-    figure.add_scatter(
-        x=curve.x[part], y=curve.y[part] * PERCENT, mode="lines", fill="tozeroy", hoverinfo="skip", showlegend=False,
-        line={"color": fade(curve.style.colour, 0.30), "width": 9}, fillcolor=fade(curve.style.colour, 0.07),
-        legendgroup=curve.style.label,
+    add_scatter(
+        traces, x=curve.x[part], y=curve.y[part] * PERCENT, mode="lines", fill="tozeroy", hoverinfo="skip",
+        showlegend=False, legendgroup=curve.style.label, line={"color": fade(curve.style.colour, 0.30), "width": 9},
+        fillcolor=fade(curve.style.colour, 0.07),
     )
 
 
-def _add_level(figure: go.Figure, curve: Curve) -> None:
+def _add_level(traces: Traces, curve: Curve) -> None:
     if curve.level is None or not np.isfinite(curve.level):
         return
     ends = [float(np.nanmin(curve.x)), float(np.nanmax(curve.x))]
-    figure.add_scatter(
-        x=ends, y=[curve.level * PERCENT] * 2, mode="lines", showlegend=False, legendgroup=curve.style.label,
+    add_scatter(
+        traces, x=ends, y=[curve.level * PERCENT] * 2, mode="lines", showlegend=False, legendgroup=curve.style.label,
         line={"color": curve.style.colour, "width": 1.2, "dash": "dot"}, opacity=0.9,
         hovertemplate=f"each image at its own best threshold: %{{y:.1f}}<extra>{curve.style.label}, oracle</extra>",
     )
 
 
-def _add_marks(figure: go.Figure, curve: Curve, **place) -> None:
+def _add_marks(traces: Traces, curve: Curve, **place) -> None:
     """Mark the peak with the run's symbol, and the current threshold with a ring."""
     for index, mark, what in (
-        (curve.current, {**_mark(curve.style, 8), "symbol": "circle-open", "line": {"width": 2}}, "now"),
-        (curve.peak, _mark(curve.style, 13), "peak"),
+        (curve.current, {**build_mark(curve.style, 8), "symbol": "circle-open", "line": {"width": 2}}, "now"),
+        (curve.peak, build_mark(curve.style, 13), "peak"),
     ):
         if index is not None and np.isfinite(curve.y[index]):
-            figure.add_scatter(
-                x=[curve.x[index]], y=[curve.y[index] * PERCENT], mode="markers", marker=mark, showlegend=False,
+            add_scatter(
+                traces, x=[curve.x[index]], y=[curve.y[index] * PERCENT], mode="markers", marker=mark, showlegend=False,
                 legendgroup=curve.style.label, hoverinfo="skip" if what == "now" else None,
                 hovertemplate=None if what == "now" else f"peak %{{y:.1f}}<extra>{curve.style.label}</extra>", **place,
             )
 
 
-def _add_threshold(figure: go.Figure, threshold: float, **place) -> None:
-    figure.add_vline(threshold, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}, **place)
-
-
-def _add_histograms(figure: go.Figure, panel: Separation, thresholds: np.ndarray, is_mirrored: bool, bins: int,
+def _add_histograms(traces: Traces, panel: Separation, thresholds: np.ndarray, is_mirrored: bool, bins: int,
                     is_first: bool, **place) -> float:
     """Add the three histograms of a run; returns how high the axis has to be for all but towering outer steps."""
     parts = (
@@ -358,8 +301,8 @@ def _add_histograms(figure: go.Figure, panel: Separation, thresholds: np.ndarray
     for name, pixels, colour, dash, opacity, side in parts:
         edges, density = compute_density(pixels, thresholds, bins)
         height = np.append(density, density[-1])
-        figure.add_scatter(
-            x=edges, y=height * (side if is_mirrored else 1), name=name, legendgroup=name,
+        add_scatter(
+            traces, x=edges, y=height * (side if is_mirrored else 1), name=name, legendgroup=name,
             showlegend=is_first, mode="lines", line={"color": colour, "dash": dash, "width": 1.8, "shape": "hv"},
             fill="tozeroy" if opacity else None, fillcolor=fade(colour, opacity), customdata=height,
             hovertemplate=f"{name}: density %{{customdata:.2f}} at %{{x:.3f}}<extra></extra>", **place,

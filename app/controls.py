@@ -29,9 +29,9 @@ class Choice:
     images: tuple[str, ...]
     threshold: float
 
-    def summary(self, key: str, averaging: str | None = None):
-        """Load the summary of a run for this choice, or for another averaging."""
-        return cached.load_summary(self.runs[key], averaging or self.averaging, self.classes, self.images)
+    def summary(self, key: str, averaging: str | None = None, images: tuple[str, ...] = ()):
+        """Load the summary of a run for this choice, or for another averaging or other images."""
+        return cached.load_summary(self.runs[key], averaging or self.averaging, self.classes, images or self.images)
 
 
 def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
@@ -66,14 +66,14 @@ def find_groups() -> dict[str, dict[str, Run]]:
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:
     """Render the choice of data set and split; one alone is only named."""
     options = list(groups)
-    label = "Data set and split"
-    return st.selectbox(label, options, width=270, **state.bind("data", options)) or options[0]
+    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=270,
+                        **state.bind("data", options))
 
 
 def render_runs(runs: dict[str, Run]) -> list[str]:
     """Render the choice of runs; all of them are marked at first, and if none is."""
     options = list(runs)
-    names = dict(zip(options, name_runs(runs)))
+    names = cached.name_runs(runs)
     marked = [key for key in options if key in state.get("runs")] or options
     st.session_state["widget:runs"] = marked
 
@@ -83,12 +83,6 @@ def render_runs(runs: dict[str, Run]) -> list[str]:
 
     st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store)
     return marked
-
-
-def name_runs(runs: dict[str, Run]) -> list[str]:
-    """Name runs for a legend: by their names, with the key where two have the same."""
-    names = [run.name for run in runs.values()]
-    return [name if names.count(name) == 1 else f"{name} ({key})" for key, name in zip(runs, names)]
 
 
 def render_threshold(runs: dict[str, Run]) -> None:
@@ -113,8 +107,9 @@ def render_protocol(runs: dict[str, Run]) -> None:
 
 
 def build_choice(group: str, runs: dict[str, Run], keys: list[str]) -> Choice:
-    """Build the choice from what the controls say; styles do not depend on which runs are marked."""
-    styles = dict(zip(runs, build_styles([run.method for run in runs.values()], name_runs(runs))))
+    """Build the choice from what the controls say; styles are those of the whole group, whatever is marked."""
+    whole = cached.group_runs()[group]
+    styles = dict(zip(whole, build_styles([run.method for run in whole.values()], cached.name_runs(whole).values())))
     chosen = {key: runs[key] for key in keys}
     names = {name for run in chosen.values() for name in run.class_names}
     classes = tuple(name for name in state.get("classes") if name in names)
@@ -171,3 +166,9 @@ def bind_run(name: str, keys: list[str], default: int) -> dict:
     if state.get(name) not in keys:
         state.put(name, keys[default])
     return state.bind(name, keys)
+
+
+def take_subset(images: tuple[str, ...]) -> None:
+    """Let only some images count, and go to their curves."""
+    state.put("subset", images)
+    st.switch_page("screens/curves.py")

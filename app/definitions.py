@@ -71,8 +71,9 @@ DEFINITIONS = {
         "Recall", "Of the pixels of a class, the share that are called it; mean over the chosen object classes.",
         OURS, True),
     "interval": Definition(
-        "Interval", "95 % bootstrap interval: images are drawn with replacement and everything is computed anew. A "
-        "paired interval draws the same images for both runs.", OURS, True),
+        "Interval", "95 % bootstrap interval: the images are drawn with replacement, 400 times, and scored anew. A "
+        "paired interval draws the same images for both runs. A peak is the best of many thresholds: its interval "
+        "leans upward.", OURS, True),
 }
 
 AVERAGINGS = {

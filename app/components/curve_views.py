@@ -1,15 +1,23 @@
 """The charts of Curves: from what was chosen to a figure on the screen."""
 
+from concurrent.futures import Future
+
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from amn_core.formats.runs import Run
 from amn_core.sweep.confusion import nanmean
 from amn_core.sweep.scores import find_peak, find_threshold, score_foreground_share, score_iou, score_rates
+from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
 from app import cached, charts, state
 from app.controls import Choice, bind_run
 
+PAIRED = {
+    "peak_miou": "Peak mIoU, points", "oracle_miou": "Per-image oracle, points", "oracle_gain": "Oracle − peak, points",
+    "mean_miou": "Mean mIoU, points", "gap": "Gap", "auc": "AUC", "imbalance": "Imbalance (CV)",
+}
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -45,12 +53,14 @@ def take_threshold(key: str) -> None:
 
 def render_miou(choice: Choice) -> None:
     """Render mIoU against the threshold for every run."""
+    bootstraps = find_bootstraps(choice, list(choice.runs))
     curves = []
     for key in choice.runs:
-        summary = choice.summary(key)
-        ends = tuple(find_threshold(summary.thresholds, end) for end in (summary.plateau_low, summary.plateau_high))
+        summary, grid = choice.summary(key), choice.summary(key).thresholds
+        low, high = bootstraps[key].interval("miou") if key in bootstraps else (None, None)
         curves.append(build_curve(
-            choice, key, summary.miou, peak=find_threshold(summary.thresholds, summary.peak_threshold), plateau=ends,
+            choice, key, summary.miou, low=low, high=high, peak=find_threshold(grid, summary.peak_threshold),
+            plateau=(find_threshold(grid, summary.plateau_low), find_threshold(grid, summary.plateau_high)),
             level=summary.oracle_miou,
         ))
     figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis(choice))
@@ -58,6 +68,28 @@ def render_miou(choice: Choice) -> None:
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
                "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it.")
+
+
+def find_bootstraps(choice: Choice, keys: list[str], images: tuple[str, ...] = ()) -> dict[str, Bootstrap]:
+    """Find the bootstraps that are ready; none where intervals are off. Those that are not are waited for."""
+    if not state.get("intervals"):
+        return {}
+    asked = {
+        key: cached.ask_bootstrap(choice.runs[key], choice.averaging, choice.classes, images or choice.images)
+        for key in keys
+    }
+    if not all(future.done() for future in asked.values()):
+        wait_for(list(asked.values()))
+    return {key: future.result() for key, future in asked.items() if future.done()}
+
+
+@st.fragment(run_every=1.0)
+def wait_for(futures: list[Future]) -> None:
+    """Say that intervals are on their way, and draw the page anew when they are there."""
+    ready = sum(future.done() for future in futures)
+    if ready == len(futures):
+        st.rerun()
+    st.caption(f":material/hourglass_top: Intervals: {ready} of {len(futures)} runs are ready.")
 
 
 def find_present(choice: Choice) -> list[str]:
@@ -116,8 +148,39 @@ def render_difference(choice: Choice) -> None:
     if not np.array_equal(ours.thresholds, theirs.thresholds):
         st.warning("The two runs were counted at different thresholds: count one of them anew.")
         return
-    curve = build_curve(choice, first, ours.miou - theirs.miou)
+    images = find_common(choice, first, second)
+    ours, theirs = (choice.summary(key, images=images) for key in (first, second))
+    bootstraps = find_bootstraps(choice, [first, second], images) if first != second else {}
+    low, high = None, None
+    if len(bootstraps) == 2:
+        paired = compare_bootstraps(bootstraps[first], bootstraps[second], "miou")
+        low, high = paired.low, paired.high
+    curve = build_curve(choice, first, ours.miou - theirs.miou, low=low, high=high)
     render_chart(charts.draw_difference(curve, **describe_axis(choice)), f"mIoU of {names[first]} less {names[second]}")
+    render_verdict(bootstraps, names, first, second)
+
+
+def find_common(choice: Choice, first: str, second: str) -> tuple[str, ...]:
+    """Find the images that both runs have, sorted; nothing for all, where both have the same."""
+    ids = [frozenset(choice.images or cached.load_counts(choice.runs[key]).image_ids) for key in (first, second)]
+    known = [frozenset(cached.load_counts(choice.runs[key]).image_ids) for key in (first, second)]
+    common = ids[0] & ids[1] & known[0] & known[1]
+    return () if common == known[0] == known[1] else tuple(sorted(common))
+
+
+def render_verdict(bootstraps: dict[str, Bootstrap], names: dict[str, str], first: str, second: str) -> None:
+    """Render the paired differences that matter, each with its interval."""
+    if len(bootstraps) < 2:
+        return
+    rows = {}
+    for measure, title in PAIRED.items():
+        one = compare_bootstraps(bootstraps[first], bootstraps[second], measure)
+        unit, digits = (charts.PERCENT, 1) if "miou" in measure or measure == "oracle_gain" else (1, 3)
+        rows[title] = [f"{value * unit:+.{digits}f}" for value in (one.estimate, one.low, one.high)]
+        rows[title].append(f"{one.share_above:.0%}")
+    columns = ["difference", "95 % from", "to", "draws in which it is above 0"]
+    st.markdown(f"**{names[first]} less {names[second]}**, paired over images")
+    st.table(pd.DataFrame.from_dict(rows, orient="index", columns=columns), border="horizontal", width="content")
 
 
 def render_best(choice: Choice) -> None:

@@ -56,7 +56,8 @@ def render_images(choice: Choice, table: pd.DataFrame, name: str, columns: tuple
         "Image", key=key, type="tertiary", on_click=take_image, args=(key, choice), pinned=True, alignment="left",
     )
     return st.dataframe(
-        shown, hide_index=True, column_config={"image": button, **COLUMNS}, key=f"images:{name}", **options,
+        shown, hide_index=True, column_config={"image": button, **COLUMNS}, key=f"images:{name}", placeholder="–",
+        **options,
     )
 
 

@@ -73,7 +73,7 @@ def render_clouds(choice: controls.Choice) -> None:
     )
     marked = sorted({str(np.ravel(point["customdata"])[0]) for point in event.selection.points})
     if points == "image" and len(marked) > 1:
-        st.button(f"Curves of these {len(marked)} images", icon=":material/show_chart:", on_click=take_subset,
+        st.button(f"Curves of these {len(marked)} images", icon=":material/show_chart:", on_click=controls.take_subset,
                   args=(tuple(marked),))
     st.caption("A click opens the image in Explore, a lasso marks several. Large marks: medians. The gap changes with "
                "the scale of the maps." if points == "image" else
@@ -107,12 +107,6 @@ def take_point(key: str, points: str, choice: controls.Choice) -> None:
         controls.open_image(name, choice)
 
 
-def take_subset(images: tuple[str, ...]) -> None:
-    """Let only some images count, and go to their curves."""
-    state.put("subset", images)
-    st.switch_page("screens/curves.py")
-
-
 def render_classes(choice: controls.Choice, names: list[str]) -> None:
     """Render the separation of each class and run."""
     st.markdown("**By class**, pixels of all images together")
@@ -123,7 +117,8 @@ def render_classes(choice: controls.Choice, names: list[str]) -> None:
     table = tables.build_class_table(separations, areas, {key: run.class_names for key, run in choice.runs.items()})
     table = table[table["class"].isin(names)]
     table["run"] = [choice.styles[key].label for key in table["run"]]
-    st.dataframe(table, hide_index=True, height=430, key="table:classes", column_config=describe_columns())
+    st.dataframe(table, hide_index=True, height=430, placeholder="–", key="table:classes",
+                 column_config=describe_columns())
 
 
 def describe_columns() -> dict:

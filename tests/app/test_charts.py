@@ -5,6 +5,7 @@ import pytest
 
 from amn_core.constants import DEFAULT_THRESHOLDS, METHOD_COLOURS, METHODS
 from app import charts
+from app.plotting import fade
 
 
 def find_traces(figure, **wanted):
@@ -41,7 +42,7 @@ def test_styles_of_the_methods_differ_without_colour():
 
 
 def test_fade_gives_the_colour_an_opacity():
-    assert charts.fade("#D55E00", 0.5) == "rgba(213,94,0,0.5)"
+    assert fade("#D55E00", 0.5) == "rgba(213,94,0,0.5)"
 
 
 def test_curves_are_drawn_in_percent(curve):

@@ -1,0 +1,157 @@
+"""Data and runs: what is here, where it comes from, whether it can be compared, and how to add more."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from amn_core.data import DataError
+from amn_core.formats.runs import Run
+from app import cached, controls, provenance, roots, state
+from app.comparability import find_differences
+
+KINDS = {
+    "voc": "PASCAL VOC 2012: a VOCdevkit, the VOC2012 folder, or a part of it",
+    "coco": "COCO 2014: images and annotations",
+    "folder": "A folder: images, labels.csv, masks if there are any",
+}
+
+
+def render() -> None:
+    """Render the screen."""
+    runs = cached.find_runs()
+    st.markdown("#### Runs")
+    if runs:
+        chosen = render_runs(runs)
+        render_comparison(chosen)
+        for key in chosen[:4]:
+            render_provenance(key, runs[key])
+    else:
+        st.info(controls.EMPTY, icon=":material/folder_open:")
+    st.markdown("#### Data sets")
+    render_data(runs)
+    st.markdown("#### Add")
+    render_add()
+
+
+def render_runs(runs: dict[str, Run]) -> list[str]:
+    """Render the table of runs; returns the keys of those that are marked."""
+    rows = [
+        {"key": key, "origin": provenance.name_origin(run), **provenance.describe_run(run),
+         "photographs": cached.get_dataset(run) is not None}
+        for key, run in runs.items()
+    ]
+    checks = {name: st.column_config.CheckboxColumn(name.capitalize()) for name in ("counts", "maps", "photographs")}
+    event = st.dataframe(
+        pd.DataFrame(rows), hide_index=True, key="table:runs", on_select="rerun", selection_mode="multi-row",
+        column_config={
+            "key": "Name in links", "origin": "From", "name": "Run", "method": "Method", "data": "Data set",
+            "split": "Split", "images": "Images", "normalisation": "Normalisation", **checks,
+        },
+        alt="All runs that were found",
+    )
+    st.caption("Mark runs to read their provenance, or two and more to see whether they can be compared.")
+    return [list(runs)[row] for row in event.selection.rows if row < len(runs)]
+
+
+def render_comparison(keys: list[str]) -> None:
+    """Render whether the marked runs can be compared."""
+    runs = [cached.find_runs()[key] for key in keys]
+    if len(runs) < 2:
+        return
+    with_counts = all(run.has_counts for run in runs)
+    ids = [cached.load_counts(run).image_ids for run in runs] if with_counts else []
+    differences = find_differences(runs, ids)
+    for difference in differences:
+        if difference.topic.is_fatal:
+            st.warning(controls.write_difference(difference), icon=":material/warning:")
+        else:
+            st.info(controls.write_difference(difference), icon=":material/info:")
+    if not differences:
+        st.success("These runs were made alike: their numbers can be put side by side.", icon=":material/check:")
+
+
+def render_provenance(key: str, run: Run) -> None:
+    """Render where a run comes from and how it was made."""
+    with st.expander(f"{run.name} · {key}", expanded=True, icon=":material/history_edu:"):
+        left, right = st.columns(2, gap="medium")
+        for column, rows in zip((left, right), provenance.describe_provenance(run)):
+            with column:
+                st.table(rows, border="horizontal")
+        if run.meta.get("command"):
+            st.code(provenance.write_command(run), language="bash", wrap_lines=True)
+
+
+def render_data(runs: dict[str, Run]) -> None:
+    """Render the data sets that runs were made on, whether their photographs are here, and what was added."""
+    rows = {}
+    for run in runs.values():
+        dataset = cached.get_dataset(run)
+        row = rows.setdefault((run.meta["data"], run.meta["split"]), {
+            "data": run.meta["data"], "split": run.meta["split"], "runs": 0, "photographs": dataset is not None,
+            "images": len(dataset.ids) if dataset else run.meta.get("images"),
+            "labels": run.meta.get("label_source", ""), "place": provenance.name_place(dataset),
+        })
+        row["runs"] += 1
+    if rows:
+        st.dataframe(pd.DataFrame(list(rows.values())), hide_index=True, key="table:data", column_config={
+            "data": "Data set", "split": "Split", "runs": "Runs", "photographs": "Photographs here", "images": "Images",
+            "labels": "Image labels from", "place": "Where",
+        }, alt="Data sets of the runs")
+    for kind, items in roots.load_added().items():
+        for item in items:
+            render_added(kind, item)
+
+
+def render_added(kind: str, item: str) -> None:
+    """Render one thing that was added, and the way to forget it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Added: `{item}`", width="stretch")
+        st.button("Forget", key=f"forget:{kind}:{item}", on_click=forget, args=(kind, item), icon=":material/close:",
+                  disabled=state.is_classroom(), help="Only the entry goes; nothing on disk is touched.")
+
+
+def forget(kind: str, item: str) -> None:
+    """Forget one thing that was added."""
+    if not state.is_classroom():
+        roots.remove_added(kind, item)
+        cached.clear_runs()
+
+
+def render_add() -> None:
+    """Render the forms that add a data set or a folder of runs."""
+    if state.is_classroom():
+        st.info("This server is read-only: nothing can be added.", icon=":material/lock:")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left, st.form("add-data", border=True):
+        st.markdown("**A data set**, so that Explore can show its photographs")
+        kind = st.selectbox("Layout", list(KINDS), format_func=KINDS.get)
+        folder = st.text_input("Folder", placeholder="/data/VOCdevkit/VOC2012", key="add-data-folder")
+        split = st.text_input("Split, or the path of a list", value="train")
+        if st.form_submit_button("Add data set", icon=":material/add:"):
+            add(lambda: roots.add_data_spec(f"{kind}:{folder.strip()}", split.strip()), folder)
+    with right, st.form("add-runs", border=True):
+        st.markdown("**Runs**: the folder of one, or a folder that holds several")
+        folder = st.text_input("Folder", placeholder="/results/runs", key="add-runs-folder")
+        st.caption("Maps of other methods become a run with `python -m amn_core import MAPS --data SPEC --split NAME "
+                   "--name TEXT --out RUN`.")
+        if st.form_submit_button("Add runs", icon=":material/add:"):
+            add(lambda: roots.add_run_root(folder.strip()), folder)
+
+
+def add(what, folder: str) -> None:
+    """Add something, or say why it cannot be."""
+    if not folder.strip() or not Path(folder.strip()).expanduser().is_absolute():
+        st.error("Give the whole path of a folder on this machine, from the root.")
+        return
+    try:
+        what()
+    except (DataError, ValueError, OSError) as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    cached.clear_runs()
+    st.rerun()
+
+
+render()

@@ -1,0 +1,131 @@
+"""Images: every per-image figure of a run, those that lose most to the one threshold first."""
+
+import pandas as pd
+import streamlit as st
+
+from app import cached, controls, state
+from app.browser import SORTS, filter_table
+from app.components.image_table import build_images, render_images
+
+FIGURES = (
+    "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini",
+)
+COLUMNS = {"best": "best_miou", "area": "object_share", "count": "n_classes", "name": "image"}
+SHAPES = {False: "Table", True: "Contact sheet"}
+PAGE, ROW = 24, 6
+
+
+def render() -> None:
+    """Render the screen."""
+    choice = controls.render_choice(FIGURES)
+    if choice is None:
+        return
+    controls.render_notes(choice)
+    key, table = render_filters(choice)
+    if not len(table):
+        st.info("No image fits. Clear the name or the filters above.", icon=":material/filter_alt_off:")
+        return
+    if state.get("sheet"):
+        render_sheet(choice, key, table)
+    else:
+        render_table(choice, table)
+
+
+def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
+    """Render which run's figures are listed, which images and in what order; returns the run's key and the table."""
+    names = {key: choice.styles[key].label for key in choice.runs}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        key = st.selectbox("Figures of", list(names), format_func=names.get, width=190,
+                           **controls.bind_run("of", list(names), -1))
+        table = build_images(choice, key)
+        find = st.text_input("Find image", placeholder="Part of its name", width=170, **state.bind("find"))
+        classes = [None, *sorted({name for present in table["classes"] for name in present})]
+        st.selectbox("With class", classes, format_func=lambda name: name or "Any", width=150,
+                     **state.bind("only", classes))
+        st.selectbox("Sort by", list(SORTS), format_func=lambda name: SORTS[name].title, width=230,
+                     **state.bind("sort", list(SORTS)))
+        st.toggle("Lowest first", **state.bind("ascending"))
+        st.segmented_control("Show as", list(SHAPES), format_func=SHAPES.get, required=True, **state.bind("sheet"))
+    return key, sort_images(keep_images(table, find))
+
+
+def keep_images(table: pd.DataFrame, find: str) -> pd.DataFrame:
+    """Keep the images that fit the name and the filters that Explore has too."""
+    described = table.set_index("image").assign(count=table["n_classes"].array, area=table["object_share"].array * 100)
+    return table[table["image"].isin(filter_table(described, find).index)]
+
+
+def sort_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort by the shared figure, undefined last."""
+    sort = state.get("sort") if state.get("sort") in SORTS else "regret"
+    is_ascending = state.get("ascending") or sort == "name"
+    column = COLUMNS.get(sort, sort)
+    return table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last", ignore_index=True)
+
+
+def render_table(choice: controls.Choice, table: pd.DataFrame) -> None:
+    """Render the table, what can be done with its rows, and the way to save it."""
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    event = render_images(choice, table, "all", height=590, on_select="rerun", selection_mode="multi-row",
+                          alt="Figures of every image")
+    rows = [row for row in event.selection.rows if row < len(table)]
+    marked = tuple(table["image"].iloc[rows])
+    with bar:
+        st.markdown(describe_table(table, choice.threshold), width="stretch")
+        st.button(f"Curves of the {len(marked)} marked" if marked else "Curves of the marked images",
+                  icon=":material/show_chart:", disabled=not marked, on_click=controls.take_subset, args=(marked,))
+        render_download(choice, table)
+
+
+def describe_table(table: pd.DataFrame, threshold: float) -> str:
+    """Describe the images of a table in one line."""
+    return (f"**{len(table)} images** · at {threshold:.3f} an image loses {table['regret'].mean() * 100:.1f} points on "
+            f"average, half of them more than {table['regret'].median() * 100:.1f}")
+
+
+def render_download(choice: controls.Choice, table: pd.DataFrame) -> None:
+    """Render the export: fractions of 1, classes joined by spaces, the run and its protocol in every row."""
+    def write() -> bytes:
+        key = state.get("of")
+        run = choice.runs[key]
+        joined = table.assign(
+            classes=[" ".join(names) for names in table["classes"]], threshold=choice.threshold, run=run.name,
+            data=run.meta["data"], split=run.meta["split"], averaging=choice.averaging,
+            normalisation=run.meta["protocol"].get("normalisation", ""),
+        )
+        return joined.to_csv(index=False).encode()
+
+    st.download_button("Save as CSV", write, "images.csv", "text/csv", icon=":material/download:", on_click="ignore")
+
+
+def render_sheet(choice: controls.Choice, key: str, table: pd.DataFrame) -> None:
+    """Render the photographs, a page at a time, each with its figure and one click from Explore."""
+    run = choice.runs[key]
+    if cached.get_dataset(run) is None:
+        st.info(f"The photographs of `{run.meta['data']}` are not on this machine. Add the folder of the data set "
+                "under *Data and runs* to see them; the table has every figure.", icon=":material/hide_image:")
+        return
+    n_pages = -(-len(table) // PAGE)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(describe_table(table, choice.threshold), width="stretch")
+        page = min(st.pagination(n_pages, key="sheet-page"), n_pages)
+    shown = table.iloc[(page - 1) * PAGE:page * PAGE]
+    for start in range(0, len(shown), ROW):
+        for column, (_, row) in zip(st.columns(ROW, gap="small"), shown.iloc[start:start + ROW].iterrows()):
+            with column:
+                render_tile(choice, run, row)
+
+
+def render_tile(choice: controls.Choice, run, row: pd.Series) -> None:
+    """Render one photograph."""
+    names = ", ".join(row["classes"])
+    try:
+        st.image(cached.load_thumbnail(run, row["image"]), width="stretch", alt=f"{row['image']}: {names}")
+    except ValueError as error:
+        st.caption(f":material/broken_image: {error}")
+    st.button(row["image"], type="tertiary", help="Open in Explore", on_click=controls.open_image,
+              args=(row["image"], choice), key=f"tile:{row['image']}")
+    st.caption(f"loses {row['regret'] * 100:.1f} · best at {row['best_threshold']:.3f}")
+
+
+render()
