@@ -52,6 +52,15 @@ COMMANDS = {
 }
 
 BENCHMARKS = {
+    "sweep": Command(
+        "amn_core.bench.sweep:BenchSweepConfig", "amn_core.bench.sweep:bench_sweep",
+        "counts of every threshold against an argmax for each", "amn_core.cli:format_report"),
+    "scores": Command(
+        "amn_core.bench.sweep:BenchScoresConfig", "amn_core.bench.sweep:bench_scores",
+        "scores of a subset and bootstrap, from counts", "amn_core.cli:format_report"),
+    "crf": Command(
+        "amn_core.bench.crf:BenchCRFConfig", "amn_core.bench.crf:bench_crf",
+        "the dense CRF against pydensecrf, if it is installed", "amn_core.cli:format_report"),
     "maps": Command(
         "amn_core.bench.maps:BenchMapsConfig", "amn_core.bench.maps:bench_maps",
         "what the compact form of the maps costs", "amn_core.cli:format_report"),

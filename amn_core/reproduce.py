@@ -18,6 +18,7 @@ from amn_core.configs import (
     SeedConfig,
     TrainConfig,
     describe_config,
+    resolve_seed_thresholds,
 )
 from amn_core.counting import count
 from amn_core.formats.checkpoints import load_checkpoint, save_checkpoint
@@ -116,9 +117,10 @@ def make_training_seeds(stages: Stages) -> Path:
     if not (seeds / "done").is_file():
         announce("maps and seeds of the training split")
         extract_run(config, stages.model("cam"), config.train_split, maps)
+        foreground, background = resolve_seed_thresholds(config)
         make_seeds(SeedConfig(
-            run=str(maps), data=config.data, split=config.train_split, foreground=config.foreground,
-            background=config.background, crf=config.crf, out=str(seeds)))
+            run=str(maps), data=config.data, split=config.train_split, foreground=foreground,
+            background=background, crf=config.crf, out=str(seeds)))
         write_bytes(seeds / "done", b"")
     return seeds
 
