@@ -50,6 +50,7 @@ class TrainConfig:
     device: str = option("auto", "where to compute", choices=DEVICES)
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
     workers: int | None = option(None, "processes that decode and augment; by default 0 on the CPU")
+    probe: int = option(0, "images with ground truth to count after each epoch, for a curve that grows; 0 for none")
     resume: bool = option(False, "go on from the last checkpoint in the output folder")
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 
@@ -168,8 +169,15 @@ class ReproduceConfig:
     foreground: float | None = option(None, "threshold above which foreground is sure; the preset's by default")
     background: float | None = option(None, "threshold below which background is sure; the preset's by default")
     crf: bool = option(True, "refine the seeds with a dense CRF")
+    methods: str = option(
+        "cam,amn-without-lcm,amn", "methods to measure, separated by commas; AMN trains CAM for its seeds")
     cam_epochs: int | None = option(None, "passes over the data for CAM")
     amn_epochs: int | None = option(None, "passes over the data for AMN")
+    batch: int | None = option(None, "images a step")
+    crop: int | None = option(None, "side of the square crop, pixels")
+    cam_lr: float | None = option(None, "learning rate of the backbone for CAM")
+    amn_lr: float | None = option(None, "learning rate of the backbone for AMN")
+    probe: int = option(0, "images with ground truth to count after each epoch, for a curve that grows; 0 for none")
     seed: int = option(0, "seed of every random draw")
     device: str = option("auto", "where to compute", choices=DEVICES)
     bundle: str = option("", "also copy checkpoints (fp16) and tables into this folder")

@@ -28,7 +28,7 @@ from amn_core.seeds import make_seeds
 
 METHODS = ("cam", "amn-without-lcm", "amn")
 # What may change between two starts of the same reproduction.
-FREE = ("device", "bundle", "skip_broken")
+FREE = ("device", "bundle", "skip_broken", "methods", "probe")
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,32 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
     from amn_core.train.loop import train  # imports torch
 
     stages = Stages(config)
+    methods = choose_methods(config)
     remember_config(stages)
     make_model(stages, "cam", train)
-    seeds = make_training_seeds(stages)
-    for method in METHODS[1:]:
+    seeds = make_training_seeds(stages) if methods != ("cam",) else None
+    for method in methods:
         make_model(stages, method, train, seeds)
-    for method in METHODS:
+    for method in methods:
         make_counted_run(stages, method)
-    result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in METHODS)))
+    result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in methods)))
     write_json(stages.out / "comparison.json", result)
     if config.bundle:
         bundle(stages, Path(config.bundle))
     return result
+
+
+def choose_methods(config: ReproduceConfig) -> tuple[str, ...]:
+    """Choose the methods that are measured, in the order of the pipeline.
+
+    Raises:
+        ValueError: an unknown method, or none.
+    """
+    asked = [name.strip() for name in config.methods.split(",") if name.strip()]
+    unknown = [name for name in asked if name not in METHODS]
+    if unknown or not asked:
+        raise ValueError(f"methods {config.methods!r}: expected some of {', '.join(METHODS)}, separated by commas")
+    return tuple(method for method in METHODS if method in asked)
 
 
 def remember_config(stages: Stages) -> None:
@@ -84,9 +98,9 @@ def remember_config(stages: Stages) -> None:
     path, ours = stages.out / "reproduce.json", describe_config(stages.config)
     if path.is_file():
         theirs = read_json(path)
-        changed = [key for key in ours if key not in FREE and theirs.get(key) != ours[key]]
+        changed = [key for key in theirs if key not in FREE and key in ours and theirs[key] != ours[key]]
         if changed:
-            difference = f"{changed[0]}={theirs.get(changed[0])}, not {ours[changed[0]]}"
+            difference = f"{changed[0]}={theirs[changed[0]]}, not {ours[changed[0]]}"
             raise ValueError(f"{stages.out} was made with {difference}: choose another --out")
     write_json(path, ours)
 
@@ -102,12 +116,19 @@ def make_model(stages: Stages, method: str, train: Any, seeds: Path | None = Non
     if path.is_file():
         return
     announce(f"train {method}")
-    config = stages.config
-    train(TrainConfig(
+    train(build_train_config(stages, method, seeds))
+
+
+def build_train_config(stages: Stages, method: str, seeds: Path | None = None) -> TrainConfig:
+    """Build the configuration of one training; it goes on from its last checkpoint if there is one."""
+    config, path = stages.config, stages.model(method)
+    return TrainConfig(
         method=method, data=config.data, split=config.train_split, out=str(path.parent), backbone=config.backbone,
         preset=config.preset, seeds=str(seeds or ""), weights=config.weights, stride_on=config.stride_on,
-        epochs=config.cam_epochs if method == "cam" else config.amn_epochs, seed=config.seed, device=config.device,
-        resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken))
+        epochs=config.cam_epochs if method == "cam" else config.amn_epochs,
+        lr=config.cam_lr if method == "cam" else config.amn_lr, batch=config.batch, crop=config.crop,
+        probe=config.probe, seed=config.seed, device=config.device,
+        resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken)
 
 
 def make_training_seeds(stages: Stages) -> Path:
@@ -150,7 +171,7 @@ def bundle(stages: Stages, target: Path) -> None:
 
     The bundled checkpoint's hash goes into run.json beside that of the checkpoint that was measured.
     """
-    for method in METHODS:
+    for method in choose_methods(stages.config):
         source, folder = load_run(stages.run(method)), target / method
         model, content = load_checkpoint(stages.model(method))
         content["config"] = strip_paths(content["config"])

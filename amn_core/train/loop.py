@@ -4,6 +4,7 @@ OUT/last.pth       everything that is needed to go on: weights, optimiser, step
 OUT/model.pth      the weights, written at the end; with float16 half the size
 OUT/metrics.jsonl  a line every few steps: step, epoch, loss, learning rate, images a second
 OUT/config.json    the configuration, as resolved
+OUT/probe/         with --probe: counts and maps of a few images after each epoch (`amn_core.train.probe`)
 """
 
 import json
@@ -24,12 +25,13 @@ from amn_core.devices import autocast, choose_device, choose_precision
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
 from amn_core.formats.files import read_json, write_json
 from amn_core.models import load_exactly
+from amn_core.train.probe import Probe, build_probe, run_probe
 from amn_core.train.samples import build_loader, count_steps
 from amn_core.train.stages import build_optimizer, build_schedule, build_training_model, compute_loss
 
 LOG_EVERY = 5
 # What may differ between the run that is resumed and the one that resumes it.
-FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out")
+FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out", "probe")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -142,6 +144,9 @@ def run_steps(training: Training, signals: "StopSignals") -> None:
     workers = config.workers if config.workers is not None else default_workers(training.device)
     loader = build_loader(training.dataset, config, training.step, workers)
     dtype = choose_precision(config.precision, training.device, config.backbone)
+    probe = build_probe(training.out, training.dataset, config.probe)
+    if training.step % training.steps_per_epoch == 0:  # the start, or an epoch after which it was ended
+        look(training, probe)
     training.model.train()
     with open_progress(training) as bar:
         for images, labels, seed, indices in loader:
@@ -153,8 +158,17 @@ def run_steps(training: Training, signals: "StopSignals") -> None:
             report_step(training, bar, loss, len(images))
             if training.step % training.steps_per_epoch == 0 or signals.is_stopping:
                 save_progress(training)
+            if training.step % training.steps_per_epoch == 0:
+                look(training, probe)
             if signals.is_stopping and training.step < training.total_steps:
                 raise Stopped(f"stopped after step {training.step} of {training.total_steps}; --resume goes on")
+
+
+def look(training: Training, probe: Probe | None) -> None:
+    """Look at the probe images, if there are any, with the model as it is now."""
+    if probe is not None:
+        epoch = training.step // training.steps_per_epoch
+        run_probe(probe, training.model, epoch, training.device, training.config.precision, training.config.backbone)
 
 
 def run_step(training: Training, batch: tuple[torch.Tensor, ...], dtype: torch.dtype) -> float:
@@ -209,9 +223,21 @@ def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> No
     line = {
         "step": training.step, "steps": training.total_steps, "epoch": training.step / training.steps_per_epoch,
         "loss": loss, "loss_smooth": training.metrics["loss"], "lr": training.optimizer.param_groups[0]["lr"],
-        "images_per_second": rate, "time": time.time()}
+        "images_per_second": rate, "memory": measure_memory(training.device), "time": time.time()}
     with (training.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def measure_memory(device: torch.device) -> int:
+    """Measure the most memory that was held so far, in bytes: of the GPU, else of this process; 0 if unknown."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource  # not on every system
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # in bytes there, in KiB elsewhere
 
 
 def save_progress(training: Training) -> None:

@@ -1,0 +1,31 @@
+"""Jobs: commands that outlive the browser, the app's server and, by their checkpoints, the machine.
+
+A job is a command of ``python -m amn_core`` in a folder and a process session of its own. Whoever wants to
+know how it stands reads its folder; whoever wants to change it leaves a file there. Nothing here imports torch.
+
+- `folder`     what a job is on disk, and how it stands
+- `control`    start, stop, resume, delete
+- `runner`     the process that looks after one job
+- `devices`    whose turn it is on which device
+- `processes`  which process is meant, though ids are given out again
+- `progress`   how far a training has come, and what it has shown on the way
+- `checks`     what to look at before one starts
+"""
+
+from amn_core.jobs.control import delete_job, resume_job, start_job, stop_job, wait_for_job
+from amn_core.jobs.devices import count_gpus
+from amn_core.jobs.folder import (
+    Job,
+    describe_job,
+    find_job,
+    find_jobs_root,
+    list_jobs,
+    load_job,
+    read_log,
+    read_metrics,
+)
+
+__all__ = [
+    "Job", "count_gpus", "delete_job", "describe_job", "find_job", "find_jobs_root", "list_jobs", "load_job",
+    "read_log", "read_metrics", "resume_job", "start_job", "stop_job", "wait_for_job",
+]
