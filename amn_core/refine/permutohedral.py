@@ -6,6 +6,7 @@ around it (splat), the corners are blurred along the d + 1 axes of the lattice, 
 every point reads its corners back (slice). All three steps are weighted sums over
 short lists of rows, so ``embedding_bag`` does them on the CPU and on CUDA alike,
 without atomic additions: the result does not depend on the order of the threads.
+(``index_select`` stands where indexing would do: on the CPU it is several times faster.)
 """
 
 import math
@@ -50,14 +51,14 @@ class Lattice:
         self.weights = simplices.weights
         order, vertices, self.corners = number_vertices(simplices.keys)
         self.splat_rows = (order // self.corners.shape[1]).int()
-        self.splat_weights = self.weights.reshape(-1)[order]
+        self.splat_weights = self.weights.reshape(-1).index_select(0, order)
         self.splat_starts = bag_starts(self.corners, order, len(vertices))
         self.blur_rows, self.blur_weights = find_neighbours(vertices, simplices.steps)
         self.n_vertices = len(vertices)
 
     def scale(self, before: Tensor, after: Tensor) -> None:
         """Fold diagonal factors, (N,) each, into the filter: x -> after * filter(before * x)."""
-        self.splat_weights = self.splat_weights * before[self.splat_rows]
+        self.splat_weights = self.splat_weights * before.index_select(0, self.splat_rows)
         self.weights = self.weights * after[:, None]
 
     def filter(self, values: Tensor) -> Tensor:
@@ -156,7 +157,7 @@ def find_simplices(features: Tensor, groups: Tensor | None = None) -> Simplices:
     keys = first.new_empty(len(first), side)
     for remainder in range(side):
         keys[:, remainder] = first
-        first = first + steps[axis_at[side - 1 - remainder]]
+        first = first + steps.index_select(0, axis_at[side - 1 - remainder])
     return Simplices(keys, weights, steps)
 
 
@@ -192,7 +193,7 @@ def find_neighbours(vertices: Tensor, steps: Tensor) -> tuple[list[Tensor], list
     one = torch.ones(len(vertices), device=vertices.device)
     for step in steps:
         place = torch.searchsorted(vertices, vertices + step).clamp_(max=len(vertices) - 1)
-        found = vertices[place] == vertices + step
+        found = vertices.index_select(0, place) == vertices + step
         here, there = own[found], place[found]
         behind, has_behind = own.clone(), torch.zeros_like(one)
         behind[there], has_behind[there] = here, 0.5
