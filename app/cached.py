@@ -295,6 +295,13 @@ def infer_map(run: Run, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.nd
     return resize_maps(stored, *image.shape[:2]), np.asarray(class_ids, dtype=np.int64)
 
 
+def predict_labels(run: Run, image: np.ndarray) -> np.ndarray:
+    """Predict the classes of an image with a run's classifier: (C-1,) probabilities."""
+    extractor, lock = load_extractor(run)
+    with lock:
+        return extractor.predict_labels(image)
+
+
 def load_extractor(run: Run):
     """Load the model of a run, with the lock that lets one session at a time use it."""
     path = run.checkpoint_path

@@ -79,6 +79,7 @@ PARAMS: dict[str, Param] = {
     "class": Param("all"),                   # the class shown on the canvas
     "swipe": Param(False, **FLAG),
     "hidden": Param((), **LIST),             # runs switched off on the canvas
+    "bundle": Param(None),                   # whose models look at the user's photograph
     "find": Param(""),
     "only": Param(None),                     # show images that have this class
     "number": Param("any"),                  # show images with so many classes

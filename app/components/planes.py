@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from amn_core.constants import DEFAULT_THRESHOLDS
+from amn_core.constants import DEFAULT_THRESHOLDS, METHOD_LABELS
 from app.components.colour_maps import COLOUR_MAPS, build_colour_table
-from app.styles import build_class_colours
+from app.styles import build_class_colours, list_run_styles
 
 JPEG_QUALITY = 90
 
@@ -82,6 +82,18 @@ def pack_image(
         "tables": {name: packer.add(build_colour_table(name)) for name in COLOUR_MAPS},
     }
     return meta, packer.build()
+
+
+def pack_methods(
+    image_id: str, image: np.ndarray, maps: dict[str, tuple[np.ndarray, np.ndarray]], class_names: Sequence[str],
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Pack a photograph without ground truth and one map a method, `maps` by name of the method."""
+    looks = list_run_styles(list(maps))
+    methods = [
+        MethodMap(method, METHOD_LABELS[method], *look, *found)
+        for (method, found), look in zip(maps.items(), looks, strict=True)
+    ]
+    return pack_image(image_id, image, None, methods, class_names)
 
 
 def check_sizes(image_id: str, size: tuple[int, int], gt: np.ndarray | None, methods: Sequence[MethodMap]) -> None:

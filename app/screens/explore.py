@@ -110,6 +110,12 @@ def render_image(runs: dict, table) -> None:
     except ValueError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
+    render_live(meta, blob, revision, table, place)
+
+
+@st.fragment
+def render_live(meta: dict, blob, revision: str, table, place: int) -> None:
+    """Draw the canvas; a released threshold reruns this alone."""
     render_canvas(
         meta, blob, revision, place=(place + 1, len(table)),
         on_step=lambda step: state.put("image", table.index[(place + step) % len(table)]),

@@ -20,6 +20,7 @@ STEPS = 200
 VIEW = ("layer", "colours", "opacity", "contour", "truth", "class", "swipe")
 CHOICES = {"layer": ("heat", "mask", "errors", "seed", "photo"), "colours": COLOUR_MAPS}
 START = "canvas-start"
+STEPPED = "canvas-stepped"
 
 _mount = st.components.v2.component(
     "amn_canvas",
@@ -35,6 +36,8 @@ def render_canvas(
 ) -> None:
     """Put the canvas on the screen; the shared state follows it.
 
+    To be called in a fragment: then the release of the threshold reruns nothing else.
+
     Args:
         meta, blob: of `pack_image`. revision: changes whenever they do.
         place: position of the image in its list, from 1, and the length of the list; (0, 0) for a single image.
@@ -44,14 +47,21 @@ def render_canvas(
         **meta, "position": place[0], "total": place[1], "revision": f"{revision}/{place}", "start": get_start(key),
     }
 
+    def take_view() -> None:
+        store_view(st.session_state[key].view)
+        state.publish()  # in a fragment nobody else does
+
     def take_step() -> None:
         if on_step and st.session_state[key].step:
             on_step(int(st.session_state[key].step))
+            st.session_state[STEPPED] = True
 
     _mount(
-        key=key, data={"meta": described, "blob": blob}, height="content",
-        on_view_change=lambda: store_view(st.session_state[key].view), on_step_change=take_step,
+        key=key, data={"meta": described, "blob": blob}, height="content", on_view_change=take_view,
+        on_step_change=take_step,
     )
+    if st.session_state.pop(STEPPED, False):
+        st.rerun()  # another image is another matter for the whole page
 
 
 def get_start(key: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 // The slider: IoU of the image against the threshold, its activation histograms, and the line that is dragged.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 34, right: 12, top: 8 };
+const MARGIN = { left: 34, right: 12, top: 20 };
 const CURVES = 118;
 const ROW = 48;
 const AXIS = 34;
@@ -45,7 +45,7 @@ function drawCurves(app, svg, rows, height) {
     draw("line", { class: "grid", x1: MARGIN.left, x2: app.chart.width - MARGIN.right, y1: y(level), y2: y(level) }, svg);
     draw("text", { class: "tick", x: MARGIN.left - 6, y: y(level) + 4, "text-anchor": "end" }, svg, String(level * 100));
   }
-  draw("text", { class: "title", x: MARGIN.left + 4, y: MARGIN.top + 11 }, svg, `${scoreName(app)} of this image, %`);
+  draw("text", { class: "title", x: MARGIN.left, y: 11 }, svg, `${scoreName(app)} of this image, %`);
   for (const method of rows) drawCurve(app, svg, method, y);
 }
 

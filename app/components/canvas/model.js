@@ -126,10 +126,11 @@ function getShape(method, model, classId) {
   return shape;
 }
 
-// The border between labels as a path along the sides of the pixels, straight runs in one piece.
+// The border of every object as a path along the sides of the pixels, straight runs in one piece.
 function buildEdgePath(labels, width, height) {
   const path = new Path2D();
-  const differs = (p, q) => labels[p] !== labels[q] && labels[p] !== IGNORE && labels[q] !== IGNORE;
+  const isObject = (p) => labels[p] !== 0 && labels[p] !== IGNORE;
+  const differs = (p, q) => labels[p] !== labels[q] && (isObject(p) || isObject(q));
   addRuns(height - 1, width, (y, x) => differs(y * width + x, (y + 1) * width + x), (y, from, to) => {
     path.moveTo(from, y + 1);
     path.lineTo(to, y + 1);
