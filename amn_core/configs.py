@@ -9,6 +9,8 @@ from typing import Any
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
+BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50")
+PRESET_NAMES = ("minutes", "paper", "scenes")
 
 
 def option(default: Any, help_text: str, **more: Any) -> Any:
@@ -25,9 +27,9 @@ class TrainConfig:
     split: str = option("train", "split or path of a list")
     out: str = option("", "folder for checkpoints and metrics", required=True)
     backbone: str = option(
-        "efficientnet_lite0", "feature extractor", choices=("efficientnet_lite0", "resnet50"))
-    preset: str = option("minutes", "sizes and schedules: minutes on a CPU, or the paper's",
-                         choices=("minutes", "paper"))
+        "efficientnet_lite0", "feature extractor", choices=BACKBONES)
+    preset: str = option("minutes", "sizes and schedules: minutes on a CPU, the paper's, or for drawn scenes",
+                         choices=PRESET_NAMES)
     seeds: str = option("", "folder of seed labels (AMN only), as the command seed writes")
     weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
     stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
@@ -71,6 +73,13 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("minutes", "amn"): {
         "epochs": 5, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "cam"): {
+        "epochs": 4, "batch": 16, "crop": 192, "long_side_min": 160, "long_side_max": 256,
+        "optimizer": "adamw", "lr": 5e-4, "head_factor": 10.0, "schedule": "polynomial",
+        "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "amn"): {
+        "epochs": 3, "batch": 16, "crop": 192, "scale_min": 0.7, "scale_max": 1.2, "optimizer": "adamw",
+        "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
 
@@ -137,6 +146,7 @@ class CountConfig:
     run: str = option("", "run folder with maps", required=True)
     data: str = option("", "data set with ground truth; by default the one the run was made from")
     split: str = option("", "split or path of a list; by default that of the run")
+    classes: str = option("", "names of the classes to average over, background included, kept as the run's protocol")
     workers: int = option(0, "processes; 0 for one a core")
     skip_broken: bool = option(False, "leave out images without a mask or a map")
 
@@ -146,7 +156,8 @@ class CompareConfig:
     """What `compare` needs: runs with counts, and how to average."""
 
     runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
-    classes: str = option("", "class names or ids to average over, separated by commas; background included by name")
+    classes: str = option("", "class names or ids to average over, background included, or all; "
+                          "by default those of each run's protocol")
     protocol: str = option("irn", "averaging rule: irn, seam or toco")
     images: str = option("", "list of image ids to restrict every run to")
     json: bool = option(False, "print JSON")
@@ -157,12 +168,13 @@ class ReproduceConfig:
     """What `reproduce` needs: a data set in, three methods compared out."""
 
     data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
-    train_split: str = option("train_aug", "split to train on")
-    split: str = option("train", "split to measure on")
+    train_split: str = option("", "split to train on; by default train_aug, of drawn scenes train")
+    split: str = option("", "split to measure on; by default train, of drawn scenes val")
+    measure_data: str = option("", "data set to measure on; by default the one to train on")
     out: str = option("runs/reproduce", "folder for everything")
-    preset: str = option("minutes", "sizes and schedules", choices=("minutes", "paper"))
+    preset: str = option("minutes", "sizes and schedules", choices=PRESET_NAMES)
     backbone: str = option(
-        "efficientnet_lite0", "feature extractor", choices=("efficientnet_lite0", "resnet50"))
+        "efficientnet_lite0", "feature extractor", choices=BACKBONES)
     weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
     stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
                             choices=("conv1", "conv2"))
@@ -171,6 +183,7 @@ class ReproduceConfig:
     crf: bool = option(True, "refine the seeds with a dense CRF")
     methods: str = option(
         "cam,amn-without-lcm,amn", "methods to measure, separated by commas; AMN trains CAM for its seeds")
+    classes: str = option("", "names of the classes to average over, background included; all by default")
     cam_epochs: int | None = option(None, "passes over the data for CAM")
     amn_epochs: int | None = option(None, "passes over the data for AMN")
     batch: int | None = option(None, "images a step")
@@ -186,7 +199,15 @@ class ReproduceConfig:
 
 # The paper's pair, and one for the maps of EfficientNet-Lite0, which peak at a higher threshold. It was
 # chosen on every other image of VOC2012-animals `train`, by the precision and coverage of what is sure.
-SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.50, 0.25)}
+SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.50, 0.25), "scenes": (0.40, 0.15)}
+
+
+def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
+    """Fill in the splits and the data set to measure on, where they were left open."""
+    is_drawn = config.data.partition(":")[0] == "scenes"
+    return replace(
+        config, train_split=config.train_split or ("train" if is_drawn else "train_aug"),
+        split=config.split or ("val" if is_drawn else "train"), measure_data=config.measure_data or config.data)
 
 
 def resolve_seed_thresholds(config: ReproduceConfig) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from amn_core.configs import (
     TrainConfig,
     describe_config,
     resolve_seed_thresholds,
+    resolve_splits,
 )
 from amn_core.counting import count
 from amn_core.formats.checkpoints import load_checkpoint, save_checkpoint
@@ -27,6 +28,7 @@ from amn_core.formats.runs import load_run, save_run
 from amn_core.seeds import make_seeds
 
 METHODS = ("cam", "amn-without-lcm", "amn")
+SCALES = {"paper": "1,0.5,1.5,2", "minutes": "0.5,1,1.5", "scenes": "1,1.5"}
 # What may change between two starts of the same reproduction.
 FREE = ("device", "bundle", "skip_broken", "methods", "probe")
 
@@ -64,7 +66,7 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
     """
     from amn_core.train.loop import train  # imports torch
 
-    stages = Stages(config)
+    stages = Stages(resolve_splits(config))
     methods = choose_methods(config)
     remember_config(stages)
     make_model(stages, "cam", train)
@@ -137,7 +139,7 @@ def make_training_seeds(stages: Stages) -> Path:
     seeds = stages.out / "seeds"
     if not (seeds / "done").is_file():
         announce("maps and seeds of the training split")
-        extract_run(config, stages.model("cam"), config.train_split, maps)
+        extract_run(config, stages.model("cam"), config.data, config.train_split, maps)
         foreground, background = resolve_seed_thresholds(config)
         make_seeds(SeedConfig(
             run=str(maps), data=config.data, split=config.train_split, foreground=foreground,
@@ -152,24 +154,31 @@ def make_counted_run(stages: Stages, method: str) -> None:
     if (folder / "counts.npz").is_file():
         return
     announce(f"measure {method}")
-    extract_run(config, stages.model(method), config.split, folder)
-    count(CountConfig(run=str(folder), data=config.data, split=config.split, skip_broken=config.skip_broken))
+    extract_run(config, stages.model(method), config.measure_data, config.split, folder)
+    count(CountConfig(
+        run=str(folder), data=config.measure_data, split=config.split, classes=config.classes,
+        skip_broken=config.skip_broken))
 
 
-def extract_run(config: ReproduceConfig, checkpoint: Path, split: str, folder: Path) -> None:
+def extract_run(config: ReproduceConfig, checkpoint: Path, data: str, split: str, folder: Path) -> None:
     """Extract the maps of a split into a run folder."""
     from amn_core.extract import extract
 
-    scales = "0.5,1,1.5" if config.preset == "minutes" else "1,0.5,1.5,2"
     extract(ExtractConfig(
-        checkpoint=str(checkpoint), data=config.data, split=split, out=str(folder), scales=scales,
+        checkpoint=str(checkpoint), data=data, split=split, out=str(folder), scales=choose_scales(config),
         device=config.device, skip_broken=config.skip_broken))
 
 
-def bundle(stages: Stages, target: Path) -> None:
-    """Copy checkpoints in float16 and tables to where they can be handed on: no image, mask, map or path.
+def choose_scales(config: ReproduceConfig) -> str:
+    """Choose the scales of the maps: the paper's four, or fewer that take less long."""
+    return SCALES[config.preset]
 
-    The bundled checkpoint's hash goes into run.json beside that of the checkpoint that was measured.
+
+def bundle(stages: Stages, target: Path) -> None:
+    """Copy checkpoints in float16 and tables to where they can be handed on: no image, mask or path.
+
+    The maps are copied too if the images are drawn, which everybody has. The bundled checkpoint's hash goes
+    into run.json beside that of the checkpoint that was measured.
     """
     for method in choose_methods(stages.config):
         source, folder = load_run(stages.run(method)), target / method
@@ -178,6 +187,9 @@ def bundle(stages: Stages, target: Path) -> None:
         save_checkpoint(folder / "model.pth", model, {k: v for k, v in content.items() if k in (
             "model", "class_names", "config", "step", "images", "metrics")}, half=True)
         write_bytes(folder / "counts.npz", source.counts_path.read_bytes())
+        if source.meta["data"].partition(":")[0] == "scenes":
+            for image_id in source.map_ids:
+                write_bytes(folder / "maps" / f"{image_id}.npz", source.map_path(image_id).read_bytes())
         meta = dict(source.meta) | {"data_root": "", "config": strip_paths(source.meta["config"])}
         meta["model"] = meta["model"] | {"measured_sha256": meta["model"]["sha256"], "checkpoint": "model.pth",
                                          "sha256": hash_file(folder / "model.pth"), "precision": "fp16"}

