@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+# Below this distance, or above its inverse, thresholds are searched for: arithmetic could overflow.
+MIN_STEP = 1e-6
 
 def check_thresholds(thresholds) -> np.ndarray:
     """Check a grid of thresholds and return it as (T,) float64.
@@ -51,7 +53,7 @@ def find_ratio(cast: np.ndarray) -> Ratio | None:
     value, so it is enough to try it on each threshold and on the next number above it.
     """
     span = float(cast[-1]) - float(cast[0])
-    if span <= 0 or abs(float(cast[0])) > span * len(cast):
+    if not MIN_STEP * len(cast) < span < 1 / MIN_STEP or abs(float(cast[0])) > span * len(cast):
         return None
     denominator = (len(cast) - 1) / span
     if abs(denominator - round(denominator)) < 1e-3 * denominator / len(cast):
@@ -132,10 +134,11 @@ class Grid:
 def _build_grid(data: bytes, dtype_name: str) -> Grid:
     dtype, thresholds = np.dtype(dtype_name), np.frombuffer(data, dtype=np.float64)
     if dtype == np.uint8:
-        cast = thresholds.astype(np.float32)
+        cast = np.clip(thresholds, -1, 2).astype(np.float32)
         levels = np.arange(256, dtype=np.float32) / np.float32(255)
         return Grid(cast, None, np.searchsorted(cast, levels))
-    cast = thresholds.astype(dtype).astype(np.float64 if dtype == np.float64 else np.float32)
+    with np.errstate(over="ignore"):
+        cast = thresholds.astype(dtype).astype(np.float64 if dtype == np.float64 else np.float32)
     return Grid(cast, find_ratio(cast), None)
 
 

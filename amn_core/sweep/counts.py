@@ -193,8 +193,8 @@ def find_images(counts: Counts, images) -> np.ndarray:
             raise ValueError(f"{len(unknown)} images are not in the counts, such as {unknown[0]!r}")
         chosen = np.array([index[str(i)] for i in chosen.tolist()], dtype=np.int64)
     chosen = chosen.astype(np.int64)
-    if chosen.size and not (chosen.min() >= 0 and chosen.max() < n_images):
-        raise ValueError(f"images holds index {chosen.max()}, but there are {n_images} images")
+    if (wrong := chosen[(chosen < 0) | (chosen >= n_images)]).size:
+        raise ValueError(f"images holds index {wrong[0]}, but there are {n_images} images: give 0 or more")
     if len(np.unique(chosen)) != len(chosen):
         raise ValueError("images names an image twice: name each once")
     return chosen
