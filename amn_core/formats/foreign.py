@@ -6,7 +6,6 @@ folder at once (`amn_core.formats.recognise`): one file alone often does not tel
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,11 +205,8 @@ def load_npz_bytes(content: bytes) -> dict[str, Any]:
             return {member.filename.removesuffix(".npy"): load_member(archive, member) for member in members}
     except FormatError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
-            IndexError, KeyError, OverflowError, MemoryError) as error:
-        raise FormatError(f"broken archive ({error})") from None
-    except Exception as error:  # bz2, lzma and struct raise their own kinds
-        raise FormatError(f"broken archive ({type(error).__name__})") from None
+    except Exception as error:  # zipfile, zlib, bz2 and lzma raise many kinds; all of them mean a broken file
+        raise FormatError(f"broken archive ({error or type(error).__name__})") from None
 
 
 def load_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:

@@ -136,6 +136,13 @@ def encode_latin(arguments: tuple, budget: Budget) -> bytes:
         raise FormatError("bytes written as text hold characters above 255; the file is broken") from None
 
 
+def make_empty_bytes(arguments: tuple, budget: Budget) -> bytes:
+    """Stand for ``bytes()``, which the old protocols write for no bytes at all; nothing may be given to it."""
+    if arguments:
+        raise RefusedError("bytes with arguments")
+    return b""
+
+
 def make_scalar(arguments: tuple, budget: Budget) -> Any:
     """Stand for ``numpy.…scalar(dtype, bytes)``."""
     dtype, content = arguments
@@ -224,6 +231,7 @@ NUMPY_NAMES: dict[str, Known] = {
     **list_names(name_numpy("numeric._frombuffer"), make_from_buffer),
     **list_names(["_codecs.encode"], encode_latin),
     **list_names(["collections.OrderedDict"], make_ordered_dict),
+    **list_names(["builtins.bytes", "__builtin__.bytes"], make_empty_bytes),
 }
 TENSOR_NAMES: dict[str, Known] = {
     **list_names(["torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"], make_tensor),

@@ -58,7 +58,9 @@ class PickleMachine:
         """
         try:
             return self._run()
-        except (IndexError, KeyError, TypeError, struct.error, UnicodeDecodeError, OverflowError) as error:
+        except FormatError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError, struct.error) as error:
             raise FormatError(f"broken pickle at byte {self.position} ({error or type(error).__name__})") from None
 
     def _run(self) -> Any:

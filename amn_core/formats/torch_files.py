@@ -8,7 +8,6 @@ storage, its length first. The older layout is also what a tensor turns into ins
 import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +19,6 @@ from amn_core.formats.pickle_parts import Budget, FormatError, Known, RefusedErr
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
-ZIP_ERRORS = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, struct.error, KeyError,
-    IndexError, UnicodeDecodeError, OverflowError,
-)
 
 
 def load_torch_bytes(content: bytes | memoryview, budget: Budget) -> Any:
@@ -55,8 +50,10 @@ def read_zip(content: bytes | memoryview, budget: Budget) -> Any:
             return PickleMachine(
                 read(names[0]), NAMES, budget, build_storage_loader(lambda key: read(f"{prefix}data/{key}"))
             ).run()
-    except ZIP_ERRORS as error:
-        raise FormatError(f"broken archive ({error})") from None
+    except FormatError:
+        raise
+    except Exception as error:  # zipfile, zlib, bz2 and lzma raise many kinds; all of them mean a broken file
+        raise FormatError(f"broken archive ({error or type(error).__name__})") from None
 
 
 def build_member_reader(
