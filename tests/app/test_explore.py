@@ -1,0 +1,149 @@
+"""Explore without a browser: what is listed, chosen, restored from a link, and said where something is missing."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from amn_core.formats.runs import load_run
+from amn_core.sweep import score_images
+from app.browser import SORTS, filter_table, find_contents, sort_table
+
+
+def get_component(at, name: str) -> dict:
+    """Get what a component was sent, its arrays left out."""
+    found = [element.proto for element in at.get("bidi_component") if element.proto.component_name == name]
+    assert len(found) == 1
+    data = found[0].mixed.json or found[0].json
+    return json.loads(data)
+
+
+def list_names(at) -> list[str]:
+    """List the images of the browser in their order."""
+    return get_component(at, "amn_image_list")["names"].split("\n")
+
+
+def test_explore_opens_on_the_first_image_of_the_list(open_app, group):
+    at = open_app("explore", data=group)
+    assert not at.exception
+    meta = get_component(at, "amn_canvas")["meta"]
+    assert meta["image"] == list_names(at)[0]
+    assert [method["label"] for method in meta["methods"]] == ["CAM", "AMN without LCM", "AMN"]
+    assert (meta["position"], meta["total"]) == (1, 6)
+
+
+def test_list_is_sorted_by_what_the_threshold_costs(open_app, group, runs):
+    at = open_app("explore", data=group, t="0.700")
+    scores = score_images(runs["cam"].counts())
+    regret = dict(zip(scores.image_ids, scores.regret(0.7), strict=True))
+    names = list_names(at)
+    assert sorted(names) == sorted(regret)
+    assert all(regret[a] >= regret[b] for a, b in pairwise(names))
+    figures = get_component(at, "amn_image_list")["figures"].split("\n")
+    assert figures == [f"{100 * regret[name]:.1f}" for name in names]
+
+
+def test_link_restores_image_runs_and_view(open_app, group, scenes):
+    at = open_app(
+        "explore", data=group, image=scenes.ids[3], t="0.205", runs="drawn/amn", layer="mask", contour="0",
+        opacity="0.400")
+    meta = get_component(at, "amn_canvas")["meta"]
+    assert meta["image"] == scenes.ids[3]
+    assert [method["key"] for method in meta["methods"]] == ["drawn/amn"]
+    start = meta["start"]
+    assert (start["t"], start["layer"], start["contour"], start["opacity"]) == (41, "mask", False, 0.4)
+    assert at.query_params["t"] == "0.205"
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("t", "7"), ("t", "x"), ("layer", "<script>"), ("image", "../../etc/passwd"), ("runs", "../secret"), ("sort", "?"),
+    ("opacity", "nan"), ("contour", "2"), ("data", "voc:/etc/x"), ("class", "dragon"), ("hidden", "nothing"),
+])
+def test_nonsense_in_a_link_is_passed_over(open_app, group, scenes, name, value):
+    at = open_app("explore", **{"data": group, name: value})
+    assert not at.exception and not at.error
+    meta = get_component(at, "amn_canvas")["meta"]
+    assert meta["image"] in (*scenes.ids, "large")
+    assert 0 <= meta["start"]["t"] <= 200 and 0 <= meta["start"]["opacity"] <= 1
+
+
+def test_finding_and_filtering_narrow_the_list(open_app, group, scenes):
+    at = open_app("explore", data=group)
+    at.text_input("widget:find").set_value("0003").run()
+    assert list_names(at) == [scenes.ids[3]]
+    at.text_input("widget:find").set_value("").run()
+    name = scenes.class_names[int(scenes.class_ids(scenes.ids[0])[0])]
+    at.selectbox("widget:only").select(name).run()
+    with_class = {i for i in scenes.ids if name in [scenes.class_names[c] for c in scenes.class_ids(i)]}
+    assert set(list_names(at)) == with_class
+    at.text_input("widget:find").set_value("no such image").run()
+    assert not at.exception and "No image fits" in at.info[0].value
+
+
+def test_choosing_one_method_leaves_one_on_the_canvas(open_app, group):
+    at = open_app("explore", data=group)
+    at.multiselect("widget:runs").set_value(["drawn/amn"]).run()
+    assert [m["key"] for m in get_component(at, "amn_canvas")["meta"]["methods"]] == ["drawn/amn"]
+    assert at.query_params["runs"] == "drawn/amn"
+
+
+def test_without_runs_the_screen_says_how_to_make_them(open_app, monkeypatch, tmp_path):
+    monkeypatch.setenv("AMN_RUNS", str(tmp_path / "none"))
+    at = open_app("explore")
+    assert not at.exception and at.header[0].value == "No runs yet"
+
+
+def test_without_photographs_the_screen_says_where_to_add_them(open_app, runs_root, tmp_path, monkeypatch):
+    bundle = tmp_path / "runs" / "far"
+    bundle.mkdir(parents=True)
+    meta = json.loads((runs_root / "drawn" / "cam" / "run.json").read_text())
+    (bundle / "run.json").write_text(json.dumps({**meta, "data": "voc:VOC2012", "data_root": ""}))
+    (bundle / "counts.npz").write_bytes((runs_root / "drawn" / "cam" / "counts.npz").read_bytes())
+    at = open_app("explore", data="voc:VOC2012/val")
+    assert not at.exception and "not on this machine" in at.header[0].value
+    at.button[0].click().run()
+    assert get_component(at, "amn_canvas")["meta"]["image"]
+
+
+def test_missing_map_is_one_clear_message(open_app, runs_root, tmp_path, monkeypatch, group):
+    folder = tmp_path / "lonely" / "cam"
+    folder.mkdir(parents=True)
+    for name in ("run.json", "counts.npz"):
+        (folder / name).write_bytes((runs_root / "drawn" / "cam" / name).read_bytes())
+    monkeypatch.setenv("AMN_RUNS", str(tmp_path / "lonely"))
+    at = open_app("explore", data=group)
+    assert not at.exception and "has no map of" in at.error[0].value
+
+
+def test_contents_are_those_of_the_data_set(runs, scenes):
+    counts = runs["amn"].counts()
+    classes, area = find_contents(counts)
+    for image_id, names, share in zip(counts.image_ids, classes, area, strict=True):
+        assert names == tuple(scenes.class_names[c] for c in scenes.class_ids(image_id))
+        assert share == pytest.approx(100 * (scenes.gt(image_id) > 0).mean())
+
+
+def test_sorting_puts_undefined_figures_last():
+    import pandas as pd
+
+    table = pd.DataFrame({"classes": [()] * 3, "count": 0, "gap": [0.1, np.nan, 0.3]}, index=["a", "b", "c"])
+    assert list(sort_table(table, "gap", False).index) == ["c", "a", "b"]
+    assert list(sort_table(table, "gap", True).index) == ["a", "c", "b"]
+    assert set(table.columns) - {"classes"} <= set(SORTS)
+
+
+def test_name_is_found_anywhere_in_it_and_taken_literally():
+    import pandas as pd
+
+    table = pd.DataFrame({"classes": [(), ()], "count": 0}, index=["2007_a", "2008_b"])
+    assert list(filter_table(table, "8_B").index) == ["2008_b"]
+    assert not len(filter_table(table, ".*"))
+
+
+def test_runs_of_a_folder_keep_their_maps_out_of_the_search(runs_root):
+    from app.roots import find_run_folders
+
+    found = find_run_folders(runs_root)
+    drawn = [load_run(folder).name for folder in found if folder.parent.name == "drawn"]
+    assert drawn == ["AMN", "AMN without LCM", "CAM"]

@@ -1,0 +1,48 @@
+"""The shared choices and their way into the URL and back."""
+
+import pytest
+
+from app.state import PARAMS, PREFIX, collect, fit, is_classroom, restore
+
+
+def test_choices_survive_the_way_through_the_url():
+    chosen = {"t": 0.205, "runs": ("a/cam", "a/amn"), "contour": False, "image": "x"}
+    session = {PREFIX + name: value for name, value in chosen.items()}
+    query = collect({"t", "runs", "contour", "image", "sort"}, session)
+    assert query == {"t": "0.205", "runs": "a/cam~a/amn", "contour": "0", "image": "x"}
+    restored = {}
+    restore(query, restored)
+    assert restored == session
+
+
+def test_threshold_is_always_in_the_url_and_other_defaults_never():
+    assert collect(set(PARAMS), {}) == {"t": PARAMS["t"].write(PARAMS["t"].default)}
+
+
+def test_choices_of_other_screens_stay_out_of_the_url():
+    assert "image" not in collect({"t"}, {PREFIX + "image": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("t", "1.5"), ("t", "abc"), ("t", "nan"), ("contour", "yes"), ("low", "-1")])
+def test_unreadable_choices_are_passed_over(name, text):
+    session = {}
+    restore({name: text, "unknown": "1"}, session)
+    assert session == {}
+
+
+@pytest.mark.parametrize(("value", "default", "options", "expected"), [
+    ("b", "a", ["a", "b"], "b"), ("z", "a", ["a", "b"], "a"), ("z", "y", ["a", "b"], "a"), ("z", None, None, "z"),
+    (("a", "z"), (), ["a", "b"], ("a",)),
+])
+def test_value_is_fitted_to_what_is_on_offer(value, default, options, expected):
+    assert fit(value, default, options) == expected
+
+
+def test_classroom_is_a_switch_in_the_environment(monkeypatch):
+    monkeypatch.delenv("AMN_CLASSROOM", raising=False)
+    assert not is_classroom()
+    monkeypatch.setenv("AMN_CLASSROOM", "1")
+    assert is_classroom()
+    monkeypatch.setenv("AMN_CLASSROOM", "0")
+    assert not is_classroom()
