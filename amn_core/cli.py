@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from amn_core.jobs.commands import add_jobs_commands
 from amn_core.options import add_options, read_options
 
 STOPPED = 130
@@ -40,9 +41,15 @@ COMMANDS = {
     "compare": Command(
         "amn_core.configs:CompareConfig", "amn_core.comparing:compare", "compare runs from their counts",
         "amn_core.comparing:format_table"),
+    "select": Command(
+        "amn_core.selecting:SelectConfig", "amn_core.selecting:select", "choose thresholds, and say what each costs",
+        "amn_core.selecting:format_table"),
     "reproduce": Command(
         "amn_core.configs:ReproduceConfig", "amn_core.reproduce:reproduce",
         "train and compare CAM, AMN without LCM and AMN", "amn_core.comparing:format_table"),
+    "estimate": Command(
+        "amn_core.configs:ReproduceConfig", "amn_core.estimate:estimate",
+        "measure a few steps and say how long reproduce would take", "amn_core.estimate:format_estimate"),
     "import": Command(
         "amn_core.importing:ImportConfig", "amn_core.importing:run_import",
         "read another method's maps or masks as a run", "amn_core.import_report:format_report"),
@@ -117,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, command in BENCHMARKS.items():
         add_command(bench, name, command)
     add_data_commands(commands)
+    add_jobs_commands(commands)
     add_run_command(commands)
     return parser
 
