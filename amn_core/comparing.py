@@ -40,7 +40,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
 
 def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
-    classes = parse_classes(config.classes, run.class_names)
+    classes = parse_classes(config.classes or ",".join(run.scored_classes), run.class_names)
     images = read_id_list(Path(config.images)) if config.images else None
     summary = summarise(counts, config.protocol, classes=classes, images=images).to_dict()
     summary.pop("thresholds")
@@ -49,12 +49,12 @@ def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, A
 
 
 def parse_classes(text: str, class_names: tuple[str, ...]) -> list[str] | None:
-    """Parse class names or ids, separated by commas; the empty text means all.
+    """Parse class names or ids, separated by commas; the empty text and ``all`` mean all.
 
     Raises:
         ValueError: a class that the data set does not have.
     """
-    if not text:
+    if text in ("", "all"):
         return None
     parts = [part.strip() for part in text.split(",") if part.strip()]
     names = [class_names[int(p)] if p.isdigit() and int(p) < len(class_names) else p for p in parts]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from amn_core.comparing import parse_classes
 from amn_core.configs import CountConfig
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.counts import save_counts
@@ -25,11 +26,12 @@ def count(config: CountConfig) -> Path:
     dataset = load_dataset(spec, split, config.skip_broken)
     if dataset.class_names != run.class_names:
         raise ValueError(f"{spec} has other classes than the run {run.path}")
+    parse_classes(config.classes, run.class_names)  # a wrong name is an error before the work, not after
     ids = find_countable(dataset, run, config.skip_broken)
     work = partial(count_some, spec, split, config.run)
     parts = list(run_chunks(work, ids, "count", choose_workers(config, ids), chunk=64))
     save_counts(run.counts_path, merge_counts(parts))
-    remember_ground_truth(run, spec, split, len(ids))
+    remember_protocol(run, spec, split, len(ids), parse_classes(config.classes, run.class_names))
     return run.counts_path
 
 
@@ -77,10 +79,12 @@ def count_some(spec: str, split: str, run_path: str, ids: Sequence[str]) -> Coun
     return builder.build()
 
 
-def remember_ground_truth(run, spec: str, split: str, images: int) -> None:
-    """Write into run.json what the counts were made with."""
+def remember_protocol(run, spec: str, split: str, images: int, classes: list[str] | None) -> None:
+    """Write into run.json what the counts were made with, and which classes are to be averaged over."""
     meta = dict(run.meta)
     meta["protocol"] = meta["protocol"] | {"ground_truth": describe_ground_truth(spec, split)}
+    if classes:
+        meta["protocol"]["classes"] = classes
     meta["counts"] = {
         "data": describe_data(spec)[0], "split": split, "images": images, "sha256": hash_file(run.counts_path)}
     save_run(run.path, meta)

@@ -273,7 +273,8 @@ def refuse_other_run(folder: Path, meta: dict[str, Any]) -> None:
     if not (folder / "run.json").is_file():
         return
     there = load_run(folder).meta
+    added = {key: there["protocol"][key] for key in ("ground_truth", "classes") if key in there["protocol"]}
     for key in ("data", "split", "model", "protocol"):
-        ours = meta[key] | {"ground_truth": there[key].get("ground_truth")} if key == "protocol" else meta[key]
+        ours = meta[key] | added if key == "protocol" else meta[key]
         if there.get(key) != ours:
             raise ValueError(f"{folder} holds a run with another {key}: choose another --out")

@@ -58,6 +58,11 @@ class Run:
         return tuple(self.meta["class_names"])
 
     @property
+    def scored_classes(self) -> tuple[str, ...]:
+        """Names of the classes that the run's protocol averages over; empty means all."""
+        return tuple(self.meta["protocol"].get("classes") or ())
+
+    @property
     def counts_path(self) -> Path:
         """Where the counts are, or would be."""
         return self.path / "counts.npz"
