@@ -37,7 +37,7 @@ class BenchImportConfig:
     seed: int = option(0, "seed of the maps")
 
 
-def bench_import(config: BenchImportConfig = BenchImportConfig()) -> dict[str, Any]:  # noqa: B008  (frozen)
+def bench_import(config: BenchImportConfig = BenchImportConfig()) -> dict[str, Any]:
     """Measure the parts of an import on one core.
 
     Returns:

@@ -4,6 +4,7 @@ Names are looked up in the folder's own list, never built into a path from what 
 leads out of the folder is not followed.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -96,8 +97,6 @@ def list_files(root: Path) -> dict[str, os.DirEntry]:
 
 def describe_files(entries: dict[str, os.DirEntry]) -> str:
     """Describe names, sizes and times of files by one short text that changes with any of them."""
-    import hashlib
-
     text = "\n".join(f"{name} {e.stat().st_size} {e.stat().st_mtime_ns}" for name, e in entries.items())
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ wins, and the habit of the layout decides a tie. The user can overrule each part
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -282,8 +282,3 @@ def fit_maps(cam: np.ndarray, height: int, width: int) -> np.ndarray:
     if not len(cam):
         return np.zeros((0, height, width), dtype=np.float32)
     return resize_maps(np.ascontiguousarray(cam, dtype=np.float32), height, width)
-
-
-def overrule(recognised: Recognised, **changes: object) -> Recognised:
-    """Return what was recognised with some of it replaced."""
-    return replace(recognised, **changes)

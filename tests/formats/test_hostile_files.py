@@ -286,7 +286,7 @@ def test_archive_members_are_never_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name in ("../escaped", "/tmp/escaped", "cam"):
+        for name in ("../escaped", "/escaped", "cam"):
             part = io.BytesIO()
             np.save(part, np.zeros((1, 2, 2), np.float32))
             archive.writestr(f"{name}.npy", part.getvalue())
