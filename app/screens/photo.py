@@ -25,6 +25,9 @@ RESULT = "photo-result"
 
 def render() -> None:
     """Draw the screen."""
+    if state.is_classroom():
+        st.info("This server is in classroom mode: it shows what is there and takes no photographs.")
+        return
     bundles = find_models(cached.find_runs())
     if not bundles:
         render_no_models()
