@@ -1,0 +1,130 @@
+"""How long a reproduction will take, and how much memory, measured on a few steps and images of it.
+
+Nothing is written. The first step of a training, which is slower than the rest, is left out.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from amn_core.configs import ReproduceConfig, resolve_seed_thresholds, resolve_train_config
+from amn_core.data import Dataset, load_dataset
+from amn_core.devices import choose_device, choose_precision
+from amn_core.extract import Extractor, parse_scales
+from amn_core.reproduce import Stages, build_train_config, choose_methods, choose_scales
+from amn_core.seeds import build_seed
+from amn_core.train.loop import Training, default_workers, measure_memory, run_step
+from amn_core.train.samples import build_loader
+from amn_core.train.stages import build_optimizer, build_training_model
+
+STEPS = 2
+IMAGES = 3
+
+
+def estimate(config: ReproduceConfig) -> dict[str, Any]:
+    """Measure a few steps of each stage of a reproduction and say what the whole will take.
+
+    Returns:
+        ``stages``, a list of {name, seconds}; ``seconds`` of all; ``memory``, the most that was held, in
+        bytes, of the GPU where there is one; ``device``; ``images`` to train on and ``measured`` images.
+
+    Raises:
+        ValueError: what `reproduce` would say about the data or the options.
+    """
+    methods = choose_methods(config)
+    trained, measured = (load_dataset(config.data, split, config.skip_broken)
+                         for split in (config.train_split, config.split))
+    needed = ("cam", *(method for method in methods if method != "cam"))
+    stages, seconds_per_image = [], {}
+    for method in needed:
+        training = prepare(config, method, trained)
+        stages.append({"name": f"train {method}", "seconds": time_training(training)})
+        seconds_per_image[method] = time_images(config, training, measured)
+    if needed != ("cam",):
+        each = seconds_per_image["cam"] + time_seeds(config, trained)
+        stages.insert(1, {"name": "seeds", "seconds": each * len(trained.ids)})
+    stages += [{"name": f"measure {m}", "seconds": seconds_per_image[m] * len(measured.ids)} for m in methods]
+    return {
+        "stages": stages, "seconds": sum(stage["seconds"] for stage in stages),
+        "memory": measure_memory(training.device), "device": str(training.device), "images": len(trained.ids),
+        "measured": len(measured.ids)}
+
+
+def prepare(config: ReproduceConfig, method: str, dataset: Dataset) -> Training:
+    """Prepare a training that will never be written down; an AMN learns from empty seeds, which take as long."""
+    with tempfile.TemporaryDirectory() as nowhere:
+        wanted = build_train_config(Stages(replace(config, out=nowhere)), method, Path(nowhere))
+    train_config = replace(resolve_train_config(wanted), seeds="")
+    device = choose_device(config.device)
+    model, arguments = build_training_model(train_config, len(dataset.class_names))
+    model = model.to(device, memory_format=torch.channels_last)
+    return Training(train_config, dataset, model, arguments, build_optimizer(model, train_config), device)
+
+
+def time_training(training: Training) -> float:
+    """Time a few steps and return the seconds of all; probes after each epoch are counted like other images."""
+    config = training.config
+    dtype = choose_precision(config.precision, training.device, config.backbone)
+    workers = config.workers if config.workers is not None else default_workers(training.device)
+    batches = iter(build_loader(training.dataset, config, 0, workers))
+    training.model.train()
+    run_step(training, next(batches)[:3], dtype)
+    each = time_each(lambda batch: run_step(training, batch[:3], dtype), repeat_last(batches), STEPS, training.device)
+    return each * training.total_steps
+
+
+def repeat_last(batches: Iterator) -> Iterator:
+    """Go on with the last batch for ever where a training has only few."""
+    batch = None
+    for batch in batches:
+        yield batch
+    while batch is not None:
+        yield batch
+
+
+def time_each(work: Callable, items: Iterator, number: int, device: torch.device) -> float:
+    """Time some work on some items, fetching them included: seconds for each."""
+    began, done = time.perf_counter(), 0
+    for item in items:
+        work(item)
+        done += 1
+        if done == number:
+            break
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - began) / max(1, done)
+
+
+def time_images(config: ReproduceConfig, training: Training, dataset: Dataset) -> float:
+    """Time the maps of a few images: seconds for each."""
+    dtype = choose_precision("auto", training.device, config.backbone)
+    extractor = Extractor(
+        training.model.eval(), dataset.class_names, training.device, dtype, parse_scales(choose_scales(config)))
+    return time_each(
+        lambda i: extractor.infer_map(dataset.image(i), dataset.class_ids(i)), iter(dataset.ids), IMAGES,
+        training.device)
+
+
+def time_seeds(config: ReproduceConfig, dataset: Dataset) -> float:
+    """Time the seed of one image, from a map that is even; 0 without a CRF, which is what takes time."""
+    if not config.crf:
+        return 0.0
+    image_id = dataset.ids[0]
+    image, class_ids = dataset.image(image_id), dataset.class_ids(image_id)
+    cam, levels = np.full((len(class_ids), *image.shape[:2]), 0.5, np.float32), resolve_seed_thresholds(config)
+    began = time.perf_counter()
+    build_seed(cam, class_ids, *levels, image)
+    return time.perf_counter() - began
+
+
+def format_estimate(result: dict[str, Any]) -> str:
+    """Word an estimate: a line for each stage, then the whole."""
+    lines = [f"{stage['name']:24} {stage['seconds']:10.0f} s" for stage in result["stages"]]
+    return "\n".join([*lines, f"{'all':24} {result['seconds']:10.0f} s",
+                      f"{'memory':24} {result['memory'] / 1e9:10.1f} GB on {result['device']}"])

@@ -1,0 +1,144 @@
+"""How far a job has come, read from what its command leaves behind: models, metrics, probes, the log."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amn_core.formats.counts import load_counts
+from amn_core.formats.files import read_json
+from amn_core.jobs.folder import PROJECT, Job, read_log, read_metrics
+from amn_core.sweep.counts import Counts
+
+PERCENT = re.compile(r"(\d+)%\|")
+RECENT = 12
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a job: its name, where it leaves its results, and how much of it is done, in [0, 1]."""
+
+    name: str
+    folder: Path
+    done: float
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it trains, and so has metrics."""
+        return self.name.startswith("train ")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a training showed after each epoch (`amn_core.train.probe`).
+
+    Attributes:
+        epochs: those that were looked at, 0 for the start, increasing. shown: ids of the images with maps.
+    """
+
+    folder: Path
+    meta: dict[str, Any]
+    epochs: tuple[int, ...]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the images whose maps were kept."""
+        return tuple(self.meta["shown"])
+
+    def counts(self, epoch: int) -> Counts:
+        """Load the counts after an epoch."""
+        return load_counts(self.folder / f"epoch-{epoch:03d}" / "counts.npz")
+
+    def map_path(self, epoch: int, image_id: str) -> Path:
+        """Where the map of an image after an epoch is."""
+        return self.folder / f"epoch-{epoch:03d}" / "maps" / f"{image_id}.npz"
+
+    def picture_path(self, image_id: str) -> Path:
+        """Where the small picture of an image is."""
+        return self.folder / "pictures" / f"{image_id}.png"
+
+
+def find_out(job: Job) -> Path:
+    """Find the folder that the job's command writes into; the job's own if it names none."""
+    words = list(job.words)
+    after = words[words.index("--out") + 1:] if "--out" in words else []
+    return PROJECT / after[0] if after else job.path
+
+
+def list_stages(job: Job) -> list[Stage]:
+    """List the stages of a job in order: of a reproduction all, of a training or another command one."""
+    out, command = find_out(job), job.words[0]
+    if command == "train":
+        return [measure_training(f"train {job.words[1]}", out)]
+    if command != "reproduce":
+        return [Stage(command, out, 1.0 if job.state == "done" else read_percent(job))]
+    return list_reproduction(job, out)
+
+
+def list_reproduction(job: Job, out: Path) -> list[Stage]:
+    """List the stages of a reproduction."""
+    methods = find_methods(job)
+    later = [method for method in methods if method != "cam"]
+    stages = [measure_training("train cam", out / "train" / "cam")]
+    if later:
+        stages.append(Stage("seeds", out / "seeds", float((out / "seeds" / "done").is_file())))
+    stages += [measure_training(f"train {method}", out / "train" / method) for method in later]
+    stages += [Stage(f"measure {m}", out / m, float((out / m / "counts.npz").is_file())) for m in methods]
+    return [add_percent(job, stage) if stage == find_current(stages) else stage for stage in stages]
+
+
+def find_methods(job: Job) -> tuple[str, ...]:
+    """Find the methods that a reproduction measures."""
+    words = list(job.words)
+    if "--methods" in words:
+        return tuple(words[words.index("--methods") + 1].split(","))
+    return ("cam", "amn-without-lcm", "amn")
+
+
+def find_current(stages: list[Stage]) -> Stage | None:
+    """Find the stage that is at work, or would be: the first that is not done."""
+    return next((stage for stage in stages if stage.done < 1), None)
+
+
+def measure_training(name: str, folder: Path) -> Stage:
+    """Measure how far a training has come by its last metrics; done means that its model was written."""
+    if (folder / "model.pth").is_file():
+        return Stage(name, folder, 1.0)
+    last = (read_metrics(folder / "metrics.jsonl") or [{"step": 0, "steps": 1}])[-1]
+    return Stage(name, folder, min(0.999, last["step"] / max(1, last["steps"])))
+
+
+def add_percent(job: Job, stage: Stage) -> Stage:
+    """Take how far a stage without metrics has come from the progress bar in the log."""
+    return stage if stage.is_training else Stage(stage.name, stage.folder, read_percent(job))
+
+
+def read_percent(job: Job) -> float:
+    """Read the share that the last progress bar in the log shows, below 1; 0 if the last line is none."""
+    found = PERCENT.search((read_log(job.path, 1) or [""])[-1])
+    return min(0.999, int(found[1]) / 100) if found else 0.0
+
+
+def estimate_rest(entries: list[dict[str, Any]], since: float = 0.0) -> float | None:
+    """Estimate the seconds to the end of a training from its last metrics; None before there are two.
+
+    Args:
+        entries: as `read_metrics` gives them.
+        since: entries from before this time, of an earlier attempt, tell nothing.
+    """
+    recent = [entry for entry in entries[-RECENT:] if entry["time"] >= since]
+    if len(recent) < 2 or recent[-1]["time"] <= recent[0]["time"]:
+        return None
+    first, last = recent[0], recent[-1]
+    return (last["steps"] - last["step"]) * (last["time"] - first["time"]) / (last["step"] - first["step"])
+
+
+def load_probe(folder: Path) -> Probe | None:
+    """Load what there is of the probe of a training; None if it has none or nothing was looked at yet."""
+    try:
+        meta = read_json(folder / "probe" / "probe.json")
+    except ValueError:
+        return None
+    counted = (folder / "probe").glob("epoch-*/counts.npz")
+    epochs = sorted(int(path.parent.name.removeprefix("epoch-")) for path in counted)
+    return Probe(folder / "probe", meta, tuple(epochs)) if epochs else None
