@@ -34,8 +34,12 @@ class Choice:
         return cached.load_summary(self.runs[key], averaging or self.averaging, self.classes, images or self.images)
 
 
+NEXT_PAGE = "page-to-open-next"
+
+
 def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
     """Render the bar of controls; None, and what to do about it, where there is nothing to choose from."""
+    follow_request()
     groups = find_groups()
     if not groups:
         st.info(EMPTY, icon=":material/folder_open:")
@@ -158,7 +162,7 @@ def open_image(image_id: str, choice: Choice) -> None:
     """Go to Explore with an image, on the data and the runs at hand."""
     state.put("image", image_id)
     state.put("data", choice.group)
-    st.switch_page("screens/explore.py")
+    st.session_state[NEXT_PAGE] = "screens/explore.py"
 
 
 def bind_run(name: str, keys: list[str], default: int) -> dict:
@@ -171,4 +175,11 @@ def bind_run(name: str, keys: list[str], default: int) -> dict:
 def take_subset(images: tuple[str, ...]) -> None:
     """Let only some images count, and go to their curves."""
     state.put("subset", images)
-    st.switch_page("screens/curves.py")
+    st.session_state[NEXT_PAGE] = "screens/curves.py"
+
+
+def follow_request() -> None:
+    """Go to the page that a callback asked for: pages are known only once the script runs."""
+    page = st.session_state.pop(NEXT_PAGE, None)
+    if page is not None:
+        st.switch_page(page)

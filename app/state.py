@@ -8,6 +8,7 @@ truth and the URL follows it, so that a rerun with a stale URL never moves a con
     st.selectbox("Sort by", options, **state.bind("sort", options))   a widget that reads and writes it
 """
 
+import math
 import os
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,25 @@ def read_flag(text: str) -> bool:
     return bool(("0", "1").index(text))
 
 
+def read_one_of(*options: str) -> Callable[[str], str]:
+    """Build a reader that takes some texts only."""
+    def read(text: str) -> str:
+        return options[options.index(text)]
+
+    return read
+
+
+def read_number(text: str) -> float:
+    """Read a finite number."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
 UNIT = {"read": read_unit, "write": write_unit}
 LIST = {"read": read_list, "write": "~".join}
+NUMBER = {"read": read_number, "write": "{:g}".format}
 FLAG = {"read": read_flag, "write": lambda value: str(int(value))}
 
 PARAMS: dict[str, Param] = {
@@ -68,7 +86,7 @@ PARAMS: dict[str, Param] = {
     "runs": Param((), **LIST),               # keys of runs; empty means all of the group
     "image": Param(None),                    # image id
     "classes": Param((), **LIST),            # names of the classes that count; empty means all
-    "averaging": Param("union"),             # how the mIoU treats absent classes
+    "averaging": Param("union", read_one_of("union", "all", "present")),  # how the mIoU treats absent classes
     # Explore and the canvas
     "low": Param(0.10, **UNIT),              # threshold of confident background
     "layer": Param("heat"),
@@ -90,15 +108,35 @@ PARAMS: dict[str, Param] = {
     # Curves, Activation and Images
     "subset": Param((), **LIST),             # ids of the images that count; empty means all
     "common": Param(False, **FLAG),          # only the images that all chosen runs have
-    "view": Param("miou"),                   # which chart of Curves
-    "axis": Param("threshold"),              # or "share": of the pixels called foreground
+    "view": Param("miou", read_one_of("miou", "classes", "rates", "difference", "best")),  # which chart of Curves
+    "axis": Param("threshold", read_one_of("threshold", "share")),  # or "share": of the pixels called foreground
     "intervals": Param(True, **FLAG),
     "first": Param(None),                    # the two runs of a difference, by key
     "second": Param(None),
     "shown": Param("all"),                   # the class whose histograms are shown
     "mirror": Param(True, **FLAG),
-    "points": Param("image"),                # one point an image or a class
+    "points": Param("image", read_one_of("image", "class")),  # one point an image or a class
+    "job": Param(None),                      # id of the job that Train shows
     "sheet": Param(False, **FLAG),           # photographs instead of a table
+    # Lessons
+    "scene": Param(None),                    # image id
+    "focus": Param(None),                    # class that the lesson looks at
+    "way": Param(None),                      # method
+    "imbalance": Param(0.6, **NUMBER),       # the model: coefficient of variation on the object
+    "gap": Param(0.35, **NUMBER),
+    "area": Param(0.2, **NUMBER),            # share of the pixels that is object
+    "haze": Param(0.15, **NUMBER),           # standard deviation on the background
+    "epsilon": Param(0.4, **NUMBER),
+    "present": Param(1, int, str),           # object classes in the image
+    "wrong": Param((), **LIST),              # classes that are told to the network and are not there
+    "gamma": Param(1.0, **NUMBER),           # the sandbox
+    "clip": Param(1.0, **NUMBER),
+    "sharpness": Param(0.0, **NUMBER),
+    "level": Param(0.4, **NUMBER),
+    "suppression": Param(0.0, **NUMBER),
+    "rescale": Param(0.0, **NUMBER),
+    "knob": Param(0.7, **NUMBER),
+    "half": Param("same"),                   # images on which a threshold is chosen
 }
 
 
