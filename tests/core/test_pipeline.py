@@ -1,6 +1,7 @@
 """From pictures to the comparison by the commands, as a user types them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,6 +161,19 @@ def test_comparison_can_be_restricted_to_classes_and_images(cam_run: Path, tmp_p
     assert two["images"] == 2
     with pytest.raises(ValueError, match="unicorn"):
         compare(CompareConfig(runs=(str(cam_run),), classes="unicorn"))
+
+
+def test_classes_of_the_protocol_are_averaged_over_unless_others_are_asked_for(cam_run, tmp_path, capsys) -> None:
+    from amn_core.comparing import compare
+
+    shutil.copytree(cam_run, tmp_path / "run")
+    run, name = str(tmp_path / "run"), load_run(cam_run).class_names[1]
+    assert main(["count", "--run", run, "--classes", "nonsense"]) == 1 and "nonsense" in capsys.readouterr().err
+    assert main(["count", "--run", run, "--classes", f"background,{name}"]) == 0
+    assert load_run(run).scored_classes == ("background", name)
+    rows = [compare(CompareConfig(runs=(r,), classes=c))["runs"][0]["miou"] for r, c in (
+        (run, ""), (str(cam_run), f"background,{name}"), (run, "all"), (str(cam_run), ""))]
+    assert rows[0] == rows[1] != rows[2] == rows[3]
 
 
 def test_reproduce_can_be_started_twice_and_bundles(tmp_path: Path, capsys) -> None:
