@@ -16,10 +16,11 @@ DEPTH = 4
 
 
 def list_run_roots() -> tuple[Path, ...]:
-    """List the folders to search for runs: bundled first, then own, then those of AMN_RUNS, then added ones."""
+    """List the folders to search for runs: bundled, own, those of jobs, then those of AMN_RUNS, then added ones."""
     named = [Path(part) for part in os.environ.get("AMN_RUNS", "").split(os.pathsep) if part]
     added = [Path(part) for part in load_added()["runs"]]
-    roots = [REPOSITORY / "checkpoints", REPOSITORY / "runs", *named, *added]
+    jobs = Path(os.environ.get("AMN_JOBS") or REPOSITORY / "jobs")
+    roots = [REPOSITORY / "checkpoints", REPOSITORY / "runs", jobs, *named, *added]
     return tuple(dict.fromkeys(root for root in roots if root.is_dir()))
 
 

@@ -1,0 +1,61 @@
+"""Train: start a training, watch it, stop it, go on with it, and open what it made."""
+
+import streamlit as st
+
+from amn_core.jobs import Job, find_jobs_root, list_jobs
+from amn_core.jobs.commands import measure_progress
+from app import state
+from app.components.job_form import render_form
+from app.components.job_view import render_job
+
+ICONS = {
+    "queued": "schedule", "running": "autorenew", "done": "check", "failed": "error", "stopped": "stop_circle",
+    "interrupted": "power_off",
+}
+LISTED = 12
+
+
+def render() -> None:
+    """Render the screen: the jobs on the left, one of them or the form on the right."""
+    left, right = st.columns([2, 9], gap="medium")
+    with left:
+        render_list()
+    with right:
+        job = next((job for job in list_jobs(find_jobs_root()) if job.id == state.get("job")), None)
+        if job is None:
+            render_form()
+        else:
+            render_job(job)
+
+
+@st.fragment(run_every=2.0)
+def render_list() -> None:
+    """Render all jobs, the newest first; in another tab one sees the same."""
+    chosen = state.get("job")
+    if st.button("New training", icon=":material/add:", width="stretch", key="new-job",
+                 type="primary" if chosen is None else "secondary"):
+        show(None)
+    jobs = list_jobs(find_jobs_root())
+    st.caption(f"{sum(job.is_active for job in jobs)} at work or waiting, {len(jobs)} in all" if jobs else
+               "No jobs yet. A training started here goes on when this page is closed.")
+    for job in jobs[:LISTED]:
+        render_entry(job, job.id == chosen)
+    if len(jobs) > LISTED:
+        st.caption(f"{len(jobs) - LISTED} older ones: `python -m amn_core jobs list`")
+
+
+def render_entry(job: Job, is_chosen: bool) -> None:
+    """Render one job of the list."""
+    share = f" · {measure_progress(job):.0%}" if job.is_active else ""
+    if st.button(f"{job.title}  \n{job.state}{share}", icon=f":material/{ICONS[job.state]}:", key=f"show:{job.id}",
+                 type="primary" if is_chosen else "secondary", width="stretch", help=job.id):
+        show(job.id)
+
+
+def show(name: str | None) -> None:
+    """Show a job, or the form."""
+    state.put("job", name)
+    st.rerun()
+
+
+render()

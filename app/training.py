@@ -1,0 +1,107 @@
+"""What the screen Train works with: which fields its form has, and how they become a command. No Streamlit."""
+
+import shlex
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from amn_core.configs import PRESETS, ReproduceConfig
+from amn_core.jobs import Job, find_jobs_root, start_job
+from amn_core.options import find_type, format_command
+
+COMMAND = "reproduce"
+METHODS = {
+    "CAM": "cam", "AMN without LCM": "cam,amn-without-lcm", "AMN": "cam,amn",
+    "Whole pipeline": "cam,amn-without-lcm,amn",
+}
+PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper"}
+# In the form's first rows, in this order; the command line has names for what no form should ask.
+MAIN = ("data", "train_split", "split", "methods", "preset", "backbone", "device")
+HIDDEN = ("out", "bundle")
+PROBE = 24
+# Where a None in the config is filled in from: the stage of the preset, and its entry.
+FROM_PRESET = {
+    "cam_epochs": ("cam", "epochs"), "amn_epochs": ("amn", "epochs"), "cam_lr": ("cam", "lr"),
+    "amn_lr": ("amn", "lr"), "batch": ("cam", "batch"), "crop": ("cam", "crop"),
+}
+LEAST = {"cam_epochs": 1, "amn_epochs": 1, "batch": 1, "crop": 32, "probe": 0, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the config as the form shows it."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The field's name for people."""
+        return self.name.replace("_", " ").replace("cam ", "CAM: ").replace("amn ", "AMN: ").replace(
+            "lr", "learning rate").replace("crf", "dense CRF").capitalize().replace("Cam:", "CAM:").replace(
+            "Amn:", "AMN:")
+
+
+def list_fields() -> dict[str, Field]:
+    """List the fields of the command's own config, by name; those that a form has no use for are left out."""
+    hints = get_type_hints(ReproduceConfig)
+    return {
+        field.name: Field(
+            field.name, bool if hints[field.name] is bool else find_type(hints[field.name]),
+            PROBE if field.name == "probe" else field.default, field.metadata["help"],
+            tuple(field.metadata.get("choices") or ()))
+        for field in fields(ReproduceConfig) if field.name not in HIDDEN}
+
+
+def describe_preset(name: str, preset: str) -> str:
+    """Describe what an empty field will be: the value of the preset."""
+    if name not in FROM_PRESET:
+        return "the preset's"
+    stage, entry = FROM_PRESET[name]
+    return f"{PRESETS[preset, stage][entry]:g}"
+
+
+def build_config(values: dict[str, Any]) -> ReproduceConfig:
+    """Build the config from the values of the form."""
+    known = {name: value for name, value in values.items() if name in list_fields()}
+    return ReproduceConfig(**known)
+
+
+def write_command(config: ReproduceConfig, out: str = "jobs/NAME") -> str:
+    """Write the equivalent command line."""
+    return "python -m amn_core " + shlex.join(format_command(COMMAND, replace(config, out=out)))
+
+
+def name_method(methods: str) -> str:
+    """Name what is trained."""
+    return next((name for name, value in METHODS.items() if value == methods), methods)
+
+
+def start(config: ReproduceConfig) -> Job:
+    """Start the training as a job that writes into its own folder.
+
+    Raises:
+        ValueError, OSError: it did not start.
+    """
+    title = f"{name_method(config.methods)} on {config.data.partition(':')[0]}, {config.backbone}"
+
+    def build_words(path: Path) -> list[str]:
+        return format_command(COMMAND, replace(config, out=str(path)))
+
+    return start_job(find_jobs_root(), title, build_words, config.device, config=asdict(config))
+
+
+def read_values(job: Job) -> dict[str, Any]:
+    """Read the values of the form that started a job, for another like it."""
+    return {name: value for name, value in job.config.items() if name in list_fields()}
+
+
+def write_duration(seconds: float) -> str:
+    """Write a duration with two units at most."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600, 1)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 100 else f"{hours:g} h"
