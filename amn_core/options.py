@@ -13,17 +13,23 @@ def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
     for field in fields(config_class):
         meta = field.metadata
         default = field.default if field.default is not MISSING else None
-        flags = f"--{field.name.replace('_', '-')}"
+        flags = name_flag(field)
         if hints[field.name] is bool:
             parser.add_argument(flags, action=argparse.BooleanOptionalAction, default=default, help=meta.get("help"))
         elif str(hints[field.name]).startswith("tuple"):
-            parser.add_argument(field.name, nargs="+", help=meta.get("help"))
+            parser.add_argument(field.name, nargs=meta.get("nargs", "+"), help=meta.get("help"))
         elif meta.get("positional"):
-            parser.add_argument(field.name, choices=meta.get("choices"), help=meta.get("help"))
+            parser.add_argument(
+                field.name, nargs=meta.get("nargs"), choices=meta.get("choices"), help=meta.get("help"))
         else:
             parser.add_argument(
-                flags, type=find_type(hints[field.name]), default=default, choices=meta.get("choices"),
+                flags, dest=field.name, type=find_type(hints[field.name]), default=default, choices=meta.get("choices"),
                 required=bool(meta.get("required")), help=describe_default(meta.get("help", ""), default))
+
+
+def name_flag(field: Any) -> str:
+    """Name the flag of a field: its own name, unless its metadata gives another (``--from`` is no name in Python)."""
+    return field.metadata.get("flag", f"--{field.name.replace('_', '-')}")
 
 
 def find_type(hint: Any) -> type:
@@ -50,7 +56,7 @@ def format_command(name: str, config: Any) -> list[str]:
     """Format a config as the command line that gives it, defaults left out."""
     words = [name]
     for field in fields(config):
-        value, flag = getattr(config, field.name), f"--{field.name.replace('_', '-')}"
+        value, flag = getattr(config, field.name), name_flag(field)
         if isinstance(value, tuple):
             words += [str(part) for part in value]
         elif field.metadata.get("positional"):

@@ -1,0 +1,133 @@
+"""What can be asked for of a figure; free of matplotlib, so that a form or a parser can be made without it."""
+
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+from amn_core.configs import option
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure: its title, what draws it (``module:function``), and its suffixes, the best one first.
+
+    `needs` says what a run must have: ``counts``, ``maps`` (and the photographs), or ``metrics`` of a training.
+    """
+
+    title: str
+    draw: str
+    needs: str = "counts"
+    suffixes: tuple[str, ...] = (".pdf", ".svg", ".png")
+
+
+FIGURES = {
+    "miou": Kind("mIoU against threshold", "amn_core.figures.curves:draw_miou"),
+    "histograms": Kind("Foreground and background activation", "amn_core.figures.distributions:draw_histograms"),
+    "best-thresholds": Kind("Best threshold of each image", "amn_core.figures.distributions:draw_best_thresholds"),
+    "gap-imbalance": Kind("Gap against imbalance", "amn_core.figures.distributions:draw_clouds"),
+    "classes": Kind("IoU of each class", "amn_core.figures.bars:draw_classes"),
+    "class-differences": Kind("Difference of each class", "amn_core.figures.bars:draw_differences"),
+    "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),
+    "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
+    "budget": Kind("Label budget", "amn_core.figures.curves:draw_budget"),
+    "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
+    "table-classes": Kind(
+        "Table of classes", "amn_core.figures.tables:build_classes_table", suffixes=(".tex", ".md", ".csv")),
+    "report": Kind("Report", "amn_core.figures.report:build_report", suffixes=(".html",)),
+}
+PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
+LAYERS = ("photo", "truth", "map", "mask", "contour", "errors")
+RULES = ("largest-regret", "median", "random", "chosen")
+AT_THRESHOLD = ("histograms", "best-thresholds", "classes", "class-differences", "grid", "table-classes", "report")
+SAMPLED = ("miou", "class-differences", "budget", "table", "report")
+
+
+def choose(default: Any, help_text: str, *figures: str, **more: Any) -> Any:
+    """Declare an option that only some figures have; a form shows it for those alone."""
+    return option(default, help_text, figures=figures, **more)
+
+
+@dataclass(frozen=True)
+class FigureConfig:
+    """What `figure` needs: its name and runs, or a record; the rest has defaults fit for print."""
+
+    name: str | None = option(
+        None, f"what to make: {', '.join(FIGURES)}", positional=True, nargs="?")
+    runs: tuple[str, ...] = field(default=(), metadata={
+        "help": "run folders with counts; for training: folders with metrics.jsonl", "positional": True, "nargs": "*"})
+    out: str = option("", "file to write; its suffix chooses the format")
+    record: str = option("", "record, or a file that holds one, from which to make the same bytes", flag="--from")
+    preset: str = option("cvpr-column", "page that it is for: sizes and fonts", choices=PRESETS)
+    width: float | None = option(None, "width in inches; by default that of the preset")
+    height: float | None = option(None, "height in inches; by default one that fits")
+    dpi: int = option(300, "resolution of pictures inside, and of PNG")
+    protocol: str = option("irn", "averaging rule: irn, seam or toco", choices=("irn", "seam", "toco"))
+    classes: str = option("", "class names or ids to average over, separated by commas; all by default")
+    images: str = option("", "list of image ids to restrict every run to")
+    threshold: str = choose(
+        "peak", "threshold of each run: peak, a number, or one for each run, separated by commas", *AT_THRESHOLD)
+    axis: str = choose("threshold", "horizontal axis: threshold, or share of the pixels called foreground", "miou",
+                       choices=("threshold", "share"))
+    intervals: bool = choose(True, "draw bootstrap intervals", "miou", "budget", "table", "class-differences")
+    resamples: int = choose(1000, "resamples of the bootstrap, or draws of labelled images", *SAMPLED)
+    level: float = choose(0.95, "share of the resamples inside an interval", *SAMPLED)
+    seed: int = choose(0, "seed of every random draw", *SAMPLED, "grid")
+    plateau: bool = choose(True, "mark the plateau: mIoU within one point of the peak", "miou")
+    oracle: bool = choose(True, "draw the per-image oracle", "miou")
+    zoom: bool = choose(False, "start the vertical axis just below the plateaus instead of at 0", "miou")
+    mirror: bool = choose(False, "draw background below the axis", "histograms")
+    points: str = choose("image", "one point an image or a class", "gap-imbalance", choices=("image", "class"))
+    rule: str = choose("largest-regret", "which images: by a rule that the caption names, or chosen",
+                       "grid", "report", choices=RULES)
+    of: str = choose("", "run that the rule looks at, by its place from 1 or its name; the first by default",
+                     "grid", "report")
+    number: int = choose(4, "how many images the rule picks", "grid", "report")
+    ids: str = choose("", "ids of the chosen images, separated by commas; then the rule is: chosen", "grid", "report")
+    layers: str = choose("photo,truth,map,mask", f"columns, separated by commas: {', '.join(LAYERS)}", "grid", "report")
+    masks_at: str = choose(
+        "", "thresholds of the masks, separated by commas; by default the one of each run", "grid")
+    data: str = choose("", "data set with the photographs; by default the one the runs were made from",
+                       "grid", "report")
+
+
+def resolve_figure_config(config: FigureConfig) -> FigureConfig:
+    """Fill in what follows from the rest, and check what can be checked without a run.
+
+    Raises:
+        ValueError: an unknown figure, a suffix that it cannot have, no run, or a number out of its range.
+    """
+    if config.name not in FIGURES:
+        raise ValueError(f"figure is {config.name or 'not given'}: choose one of {', '.join(FIGURES)}")
+    kind = FIGURES[config.name]
+    out = config.out or config.name + kind.suffixes[0]
+    if not out.lower().endswith(kind.suffixes):
+        raise ValueError(f"out is {out!r}: {config.name} is written as {', '.join(kind.suffixes)}")
+    if not config.runs:
+        raise ValueError("no run to draw: give at least one run folder")
+    check_numbers(config)
+    return replace(config, out=out, rule="chosen" if config.ids else config.rule)
+
+
+def check_numbers(config: FigureConfig) -> None:
+    """Raise ValueError for a number that is out of its range."""
+    limits = {"width": (0.5, 60), "height": (0.5, 60), "dpi": (30, 1200), "resamples": (2, 100_000), "number": (1, 60),
+              "level": (0.01, 0.999), "seed": (0, 2**31)}
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} is {value}: give a number from {low} to {high}")
+    if config.rule == "chosen" and not config.ids:
+        raise ValueError("rule is chosen but ids is empty: name the images, or take another rule")
+
+
+def list_options(figure: str) -> tuple[str, ...]:
+    """List the options that a figure has, in order, without those that say what is drawn and where to."""
+    return tuple(
+        name for name, one in FigureConfig.__dataclass_fields__.items()
+        if name not in ("name", "runs", "out", "record") and figure in one.metadata.get("figures", (figure,)))
+
+
+def load_draw(figure: str) -> Any:
+    """Load the function that draws a figure or builds a table, and matplotlib with it."""
+    module, _, function = FIGURES[figure].draw.partition(":")
+    return getattr(import_module(module), function)

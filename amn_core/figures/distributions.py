@@ -1,0 +1,222 @@
+"""Distributions: activation on object and background, best thresholds of single images, gap against imbalance."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from amn_core.figures.curves import PERCENT
+from amn_core.figures.material import (
+    Material,
+    Source,
+    describe_images,
+    describe_protocol,
+    find_present,
+    has_one_scale,
+)
+from amn_core.figures.styles import NEUTRAL, TRUTH_GREY, Page, add_legend, build_figure
+from amn_core.sweep.confusion import divide, nanmean
+from amn_core.sweep.images import find_best_spread
+from amn_core.sweep.separation import (
+    BACKGROUND_REGION,
+    OWN,
+    Separation,
+    pool_separation,
+    score_class_separation,
+    score_separation,
+)
+
+GROUP = 4          # bins of the counts that make a bar: 201 thresholds give bars 0.02 wide
+CUT = 1.25         # a bar that stands this far above all others is cut, and the caption says so
+VECTOR_POINTS = 20_000
+
+
+def draw_histograms(material: Material) -> tuple[Figure, str]:
+    """Draw how activation is spread on the object and on background, a panel for each run; returns its caption too."""
+    config, page = material.config, material.page
+    n, kept = len(material.sources), find_present(material)
+    columns = n if page.is_wide else 1
+    rows = -(-n // columns)
+    height = config.height or rows * page.width / columns * (0.62 if page.is_wide else 0.34) + page.text / 24
+    figure = build_figure(page, height)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    cuts = [draw_panel(axes, source, kept, material) for axes, source in zip(panels, material.sources, strict=True)]
+    limit = max(np.max(top) for top, _ in cuts) * 1.12
+    for axes in panels:
+        axes.set(xlim=(0, 1), ylim=(-limit if config.mirror else 0, limit))
+        axes.set_yticks([])
+        axes.label_outer()
+    figure.supxlabel("activation", fontsize=page.text)
+    figure.supylabel("share of pixels", fontsize=page.text)
+    add_legend(figure, [
+        Patch(facecolor=fade(NEUTRAL, 0.55), edgecolor=NEUTRAL, label="on the object"),
+        Patch(facecolor=fade(TRUTH_GREY, 0.35), edgecolor="#3C4043", hatch="//////", label="on background"),
+        Line2D([], [], color="black", linestyle=(0, (3, 1.5)), label="threshold")])
+    return figure, caption_histograms(material, [note for _, note in cuts])
+
+
+def fade(colour: str, opacity: float) -> tuple[float, ...]:
+    """Give a colour an opacity."""
+    return to_rgba(colour, opacity)
+
+
+def draw_panel(axes: Axes, source: Source, kept: np.ndarray, material: Material) -> tuple[float, str]:
+    """Draw the histograms of one run; returns the height to show and, if a bar is cut, a note that says so."""
+    page, look = material.page, source.look
+    bins, moments = (part[kept].sum(axis=0) for part in pool_separation(source.counts))
+    edges, (own, ground) = group_bins(bins[[OWN, BACKGROUND_REGION]], source.counts.thresholds)
+    sign = -1 if material.config.mirror else 1
+    axes.stairs(own, edges, fill=True, facecolor=fade(look.colour, 0.55), edgecolor=look.colour, linewidth=page.line)
+    axes.stairs(sign * ground, edges, fill=True, facecolor=fade(TRUTH_GREY, 0.35), edgecolor="#3C4043", hatch="//////",
+                linewidth=page.line * 0.7)
+    axes.axvline(source.threshold, color="black", linestyle=(0, (3, 1.5)), linewidth=page.line)
+    if material.config.mirror:
+        axes.axhline(0, color="black", linewidth=page.line / 2)
+    numbers = score_separation(bins, moments, source.counts.thresholds)
+    axes.text(0.985, 0.96, f"{look.label}\n{write_separation(numbers)}", transform=axes.transAxes, ha="right", va="top",
+              fontsize=page.small, linespacing=1.25)
+    return find_top(own, ground, edges, look.label)
+
+
+def group_bins(bins: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Group histograms (2, T+1) into wider bars.
+
+    Returns:
+        edges (B+1,) and the share of the pixels of each histogram in each bar, (2, B). Values at or below the first
+        threshold fall into the first bar, those above the last into the last.
+    """
+    inner = bins[:, 1:-1].astype(np.float64)
+    inner[:, 0] += bins[:, 0]
+    inner[:, -1] += bins[:, -1]
+    starts = np.arange(0, inner.shape[1], GROUP)
+    edges = np.append(thresholds[starts], thresholds[-1])
+    return edges, divide(np.add.reduceat(inner, starts, axis=1), inner.sum(axis=1, keepdims=True))
+
+
+def find_top(own: np.ndarray, ground: np.ndarray, edges: np.ndarray, label: str) -> tuple[float, str]:
+    """Find the height that shows all bars but one that stands out, and a note on that one, empty if there is none."""
+    heights = np.nan_to_num(np.concatenate([own, ground]))
+    order = np.sort(heights)
+    tops = [order[-1], order[-2]] if len(order) > 1 else [order[-1], order[-1]]
+    if tops[0] <= 2 * CUT * tops[1]:
+        return float(tops[0]), ""
+    place = int(np.argmax(heights))
+    name, bar = ("object" if place < len(own) else "background"), place % len(own)
+    return float(tops[1] * CUT), (f"{label}: the bar from {edges[bar]:.2f} to {edges[bar + 1]:.2f} holds "
+                                  f"{tops[0] * PERCENT:.0f} % of the {name} and is cut")
+
+
+def write_separation(numbers: Separation) -> str:
+    """Write gap, AUC and imbalance in one line."""
+    return f"gap {numbers.gap:.2f} · AUC {numbers.auc:.2f} · CV {numbers.imbalance:.2f}"
+
+
+def caption_histograms(material: Material, cuts: list[str]) -> str:
+    """Write the caption of the histograms."""
+    over = ", ".join(material.classes) if material.classes else "all classes"
+    cut = "; ".join(note for note in cuts if note)
+    return " ".join([
+        f"Activation of a class on its own pixels and on background, pooled over {over} and images, each of area 1;",
+        f"{'background below the axis; ' if material.config.mirror else ''}{material.threshold_note}.",
+        "Gap: difference of the means; AUC: chance that a pixel of the object lies above one of background; CV:"
+        " standard deviation over mean on the object (imbalance); definitions of this software."] + [f"{cut}."] * bool(cut)
+        + [scale_warning(material), describe_protocol(material), describe_images(material)])
+
+
+def scale_warning(material: Material) -> str:
+    """Warn of numbers that depend on how maps are scaled, where the runs differ in it."""
+    if has_one_scale(material):
+        return "The gap depends on how maps are normalised."
+    return "The gap depends on how maps are normalised, which differs between the runs; AUC does not."
+
+
+def draw_best_thresholds(material: Material) -> tuple[Figure, str]:
+    """Draw how the best thresholds of single images are spread, a row for each run; returns its caption too."""
+    config, page = material.config, material.page
+    n = len(material.sources)
+    row = page.text / 72 * 6.2
+    figure = build_figure(page, config.height or n * row + 0.055 * page.text)
+    panels = figure.subplots(n, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    edges = np.linspace(material.sources[0].counts.thresholds[0], material.sources[0].counts.thresholds[-1], 41)
+    for axes, source, scores in zip(panels, material.sources, material.image_scores, strict=True):
+        look, best = source.look, scores.best_threshold[~np.isnan(scores.best_threshold)]
+        share = np.histogram(best, edges)[0] / max(1, len(best)) * PERCENT
+        axes.stairs(share, edges, fill=True, facecolor=fade(look.colour, 0.5), edgecolor=look.colour, hatch=look.hatch)
+        axes.axvline(source.threshold, color="black", linestyle=(0, (3, 1.5)))
+        low, high = find_best_spread(scores)
+        axes.plot([low, high], [0, 0], color="black", linewidth=3 * page.line, solid_capstyle="butt", clip_on=False,
+                  zorder=5)
+        axes.text(0.01, 0.93, look.label, transform=axes.transAxes, va="top", fontsize=page.small)
+    panels[-1].set(xlabel="best threshold of an image", xlim=(edges[0], edges[-1]))
+    figure.supylabel("images (%)", fontsize=page.text)
+    return figure, caption_best(material)
+
+
+def caption_best(material: Material) -> str:
+    """Write the caption of the best thresholds: quartiles and mean regret in words."""
+    parts = []
+    for source, scores in zip(material.sources, material.image_scores, strict=True):
+        low, high = find_best_spread(scores)
+        regret = nanmean(scores.regret(source.threshold)) * PERCENT
+        parts.append(f"{source.look.label} {low:.2f} to {high:.2f}, {regret:.1f} points")
+    return (f"Best threshold of each image, by its own mIoU on its ground truth. Black bars: the middle half; dashed: "
+            f"one threshold for all, {material.threshold_note}. Middle half and mean loss to the one threshold: "
+            f"{'; '.join(parts)}. {describe_protocol(material)} {describe_images(material)}")
+
+
+def draw_clouds(material: Material) -> tuple[Figure, str]:
+    """Draw gap against imbalance, a point for an image or a class, and the medians; returns its caption too."""
+    config, page = material.config, material.page
+    figure = build_figure(page, config.height or page.width * (0.78 if not page.is_wide else 0.5))
+    axes = figure.add_subplot()
+    for i, source in enumerate(material.sources):
+        draw_cloud(axes, *find_points(material, i), source, page)
+    axes.set(xlabel="imbalance (CV on the object; low is good)", ylabel="gap (high is good)")
+    axes.set_xlim(left=0)
+    axes.grid()
+    add_legend(figure, [
+        Line2D([], [], linestyle="", marker=source.look.marker, color=source.look.colour, label=source.look.label,
+               markersize=1.3 * page.marker) for source in material.sources])
+    return figure, caption_clouds(material)
+
+
+def find_points(material: Material, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find imbalance and gap of each image, or of each class with its images pooled, where both are defined."""
+    if material.config.points == "image":
+        scores = material.image_scores[number]
+        x, y = scores.imbalance, scores.gap
+    else:
+        separation, kept = score_class_separation(material.sources[number].counts), find_present(material)
+        x, y = separation.imbalance[kept], separation.gap[kept]
+    is_defined = np.isfinite(x) & np.isfinite(y)
+    return x[is_defined], y[is_defined]
+
+
+def draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, source: Source, page: Page) -> None:
+    """Draw the points of a run, and a large mark with quartile bars at their medians."""
+    look, few = source.look, len(x) < 60
+    axes.plot(x, y, linestyle="", marker=look.marker, color=look.colour, alpha=0.9 if few else 0.28,
+              markersize=page.marker * (1.2 if few else 0.75), markeredgewidth=0, rasterized=len(x) > VECTOR_POINTS)
+    if not len(x):
+        return
+    (x0, x1, x2), (y0, y1, y2) = np.quantile(x, [0.25, 0.5, 0.75]), np.quantile(y, [0.25, 0.5, 0.75])
+    bar = {"color": "black", "linewidth": page.line, "zorder": 4}
+    axes.plot([x0, x2], [y1, y1], **bar)
+    axes.plot([x1, x1], [y0, y2], **bar)
+    axes.plot(x1, y1, marker=look.marker, color=look.colour, markersize=2.4 * page.marker, markeredgecolor="black",
+              markeredgewidth=page.line / 2, zorder=5)
+
+
+def caption_clouds(material: Material) -> str:
+    """Write the caption of gap against imbalance: medians in words."""
+    medians = []
+    for i, source in enumerate(material.sources):
+        x, y = find_points(material, i)
+        if len(x):
+            medians.append(f"{source.look.label} {np.median(y):.2f} and {np.median(x):.2f}")
+    point = "an image" if material.config.points == "image" else "a class, its images pooled"
+    return (f"Gap against imbalance, a point for {point}; large marks: medians, with the middle half as bars. Median "
+            f"gap and imbalance: {'; '.join(medians)}. Definitions of this software. {scale_warning(material)} "
+            f"{describe_images(material)}")

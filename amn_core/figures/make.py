@@ -1,0 +1,113 @@
+"""A figure from its config, or again from its record: draw, describe, render, write."""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from amn_core.figures.config import FIGURES, FigureConfig, load_draw, resolve_figure_config
+from amn_core.figures.curves import draw_training, load_trainings
+from amn_core.figures.material import load_material
+from amn_core.figures.picking import pick_images
+from amn_core.figures.record import (
+    build_record,
+    comment_record,
+    compare_records,
+    describe_material,
+    describe_trainings,
+    embed_record,
+    load_record,
+    restore_config,
+)
+from amn_core.figures.report import build_report
+from amn_core.figures.styles import PAGES, render_figure, use_page
+from amn_core.figures.tables import write_table
+from amn_core.formats.files import write_bytes, write_json
+
+
+@dataclass(frozen=True)
+class Output:
+    """What was made: the bytes of the file, its record, and its caption."""
+
+    content: bytes
+    record: dict[str, Any]
+    caption: str
+
+
+def make_figure(config: FigureConfig) -> dict[str, str]:
+    """Make a figure, a table or a report and write it with its record beside it: the command `figure`.
+
+    Returns:
+        ``file``, ``record`` and ``caption``.
+
+    Raises:
+        ValueError: something about the options, the runs or the record is wrong; says what helps.
+    """
+    config, output = remake(config) if config.record else (resolve_figure_config(config), build_output(config))
+    path = Path(config.out)
+    write_bytes(path, output.content)
+    beside = path.with_name(f"{path.name}.json")
+    if not config.record:
+        write_json(beside, output.record)
+    return {"file": str(path), "record": config.record or str(beside), "caption": output.caption}
+
+
+def build_output(config: FigureConfig, places: tuple[str, ...] = ()) -> Output:
+    """Build a file in memory; the same config and runs give the same bytes.
+
+    Args:
+        places: folders to read the runs from where they lie elsewhere than the config, and so the record, says.
+    """
+    config = resolve_figure_config(config)
+    suffix = Path(config.out).suffix.lower()
+    if FIGURES[config.name].needs == "metrics":
+        return build_training(config, places, suffix)
+    material = load_material(config, places)
+    if config.name == "report":
+        return Output(*build_report(material))
+    draw = load_draw(config.name)
+    with use_page(material.page):
+        drawn = draw(material)
+        caption = drawn.caption if hasattr(drawn, "caption") else drawn[1]
+        picked = pick_images(material) if config.name == "grid" else None
+        record = build_record(config, caption, describe_material(material, picked))
+        if suffix in (".tex", ".md", ".csv"):
+            text = write_table(drawn, suffix, config.name)
+            return Output(comment_record(text, suffix, embed_record(record)).encode(), record, caption)
+        return Output(render_figure(drawn[0], suffix, config.dpi, caption, embed_record(record)), record, caption)
+
+
+def build_training(config: FigureConfig, places: tuple[str, ...], suffix: str) -> Output:
+    """Build the figure of trainings, which has metrics instead of counts behind it."""
+    trainings = load_trainings(config, places)
+    with use_page(PAGES[config.preset]):
+        figure, caption = draw_training(config, trainings)
+        record = build_record(config, caption, describe_trainings(config, trainings))
+        return Output(render_figure(figure, suffix, config.dpi, caption, embed_record(record)), record, caption)
+
+
+def remake(config: FigureConfig) -> tuple[FigureConfig, Output]:
+    """Make a file again from its record, or from the record within a file.
+
+    The runs may be given again if they lie elsewhere now. What they hold is held against the record.
+
+    Raises:
+        ValueError: the record cannot be read, or the runs are not those it was made from.
+    """
+    path = Path(config.record)
+    record = load_record(path)
+    restored = resolve_figure_config(restore_config(record, path, config.out))
+    if config.runs and len(config.runs) != len(restored.runs):
+        raise ValueError(f"the record has {len(restored.runs)} runs: give all of them in its order, or none")
+    if config.data:
+        restored = replace(restored, data=config.data)
+    same_name = replace(restored, out=record["file"]) if not config.out else restored
+    output = build_output(same_name, config.runs)
+    for note in compare_records(record, output.record):
+        print(note, file=sys.stderr)
+    return restored, output
+
+
+def format_result(result: dict[str, str]) -> str:
+    """Format what was made: the files, and the caption to print with them."""
+    return f"{result['file']}\n{result['record']}\n\n{result['caption']}"

@@ -1,0 +1,221 @@
+"""Runs to what is drawn: counts of the images that all runs have, their looks, the protocol and the thresholds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from amn_core.comparing import parse_classes
+from amn_core.data.lists import read_id_list
+from amn_core.figures.config import FigureConfig
+from amn_core.figures.styles import PAGES, Look, Page, build_looks
+from amn_core.formats.runs import Run, load_run
+from amn_core.sweep import Bootstrap, Counts, Protocol, Summary, bootstrap_runs, summarise
+from amn_core.sweep.curves import find_threshold
+from amn_core.sweep.images import ImageScores, score_images
+from amn_core.sweep.protocols import find_protocol
+
+PEAK = "the peak: highest mIoU on the ground truth of these images (an oracle choice)"
+GIVEN = "given"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One run in a figure: its folder, counts of the images that are drawn, look, and threshold.
+
+    `index` is that of the threshold in the grid of the counts.
+    """
+
+    run: Run
+    counts: Counts
+    look: Look
+    summary: Summary
+    index: int
+
+    @property
+    def threshold(self) -> float:
+        """The run's global threshold."""
+        return float(self.counts.thresholds[self.index])
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that a figure is drawn from.
+
+    Attributes:
+        sources: the runs in the order they were given; all have the same images, thresholds and classes.
+        classes: names that are averaged over, None for all. chosen: how the thresholds were chosen.
+        left_out: how many images were left out because not all runs have them.
+    """
+
+    config: FigureConfig
+    page: Page
+    sources: tuple[Source, ...]
+    protocol: Protocol
+    classes: list[str] | None
+    chosen: str
+    left_out: int
+
+    @cached_property
+    def bootstraps(self) -> list[Bootstrap]:
+        """Resamples of the images, the same for all runs."""
+        config = self.config
+        return bootstrap_runs(
+            [source.counts for source in self.sources], self.protocol, self.classes, config.resamples, config.seed,
+            config.level)
+
+    @cached_property
+    def image_scores(self) -> list[ImageScores]:
+        """Scores of each image at each threshold, by run."""
+        return [score_images(source.counts, self.protocol.averaging, self.classes) for source in self.sources]
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The images that are drawn, in order."""
+        return self.sources[0].counts.image_ids
+
+    @property
+    def interval_note(self) -> str:
+        """What an interval is, for a caption."""
+        c = self.config
+        return f"{100 * c.level:g} % bootstrap intervals over images ({c.resamples} resamples, seed {c.seed})"
+
+    @property
+    def threshold_note(self) -> str:
+        """Which thresholds are used, and how they were chosen, for a caption."""
+        values = {f"{source.threshold:.3f}" for source in self.sources}
+        named = ", ".join(f"{source.look.label} {source.threshold:.3f}" for source in self.sources)
+        if self.chosen == GIVEN:
+            return f"at the given threshold{'s' * (len(values) > 1)} ({named if len(values) > 1 else values.pop()})"
+        return f"each run at its peak, an oracle choice on the ground truth of these images ({named})"
+
+
+def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
+    """Load the runs of a figure.
+
+    Args:
+        config: resolved. places: folders to read the runs from, if they lie elsewhere than the config says.
+
+    Raises:
+        ValueError: a run without counts, runs that cannot be compared, or an unknown class, image or threshold.
+    """
+    runs = [load_run(path) for path in places or config.runs]
+    counts = [run.counts() for run in runs]
+    check_comparable(runs, counts)
+    counts, left_out = keep_common(counts, config.images)
+    protocol = find_protocol(config.protocol)
+    classes = parse_classes(config.classes, runs[0].class_names)
+    looks = build_looks([run.method for run in runs], name_runs(runs))
+    summaries = [summarise(one, protocol, classes) for one in counts]
+    indices, chosen = choose_thresholds(config.threshold, counts, summaries)
+    sources = tuple(map(Source, runs, counts, looks, summaries, indices))
+    page = PAGES[config.preset]
+    page = replace(page, width=config.width) if config.width else page
+    return Material(config, page, sources, protocol, classes, chosen, left_out)
+
+
+def check_comparable(runs: Sequence[Run], counts: Sequence[Counts]) -> None:
+    """Raise ValueError if runs differ in what makes a score."""
+    for run, own in zip(runs[1:], counts[1:], strict=True):
+        if own.thresholds.tolist() != counts[0].thresholds.tolist():
+            raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
+        if own.class_names != counts[0].class_names:
+            raise ValueError(f"{run.path} has other classes than {runs[0].path}: draw them apart")
+        for key in ("ground_truth", "ignore"):
+            values = [one.meta["protocol"].get(key) for one in (runs[0], run)]
+            if None not in values and values[0] != values[1]:
+                raise ValueError(f"{run.path} was counted with {key} {values[1]}, {runs[0].path} with {values[0]}: "
+                                 "count both against the same ground truth")
+
+
+def keep_common(counts: Sequence[Counts], listed: str) -> tuple[list[Counts], int]:
+    """Keep the images that all runs have, in the order of the first, and of these the listed ones if there is a list.
+
+    Returns:
+        The counts, and how many images of some run were left out because another lacks them.
+    """
+    asked = set(read_id_list(Path(listed))) if listed else set().union(*(one.image_ids for one in counts))
+    common = set(counts[0].image_ids).intersection(*(one.image_ids for one in counts), asked)
+    if not common:
+        raise ValueError("the runs have no image in common: draw runs of one data set and split")
+    kept = tuple(image_id for image_id in counts[0].image_ids if image_id in common)
+    all_ids = set().union(*(one.image_ids for one in counts)) & asked
+    return [one if one.image_ids == kept else one.select(list(kept)) for one in counts], len(all_ids) - len(kept)
+
+
+def name_runs(runs: Sequence[Run]) -> list[str]:
+    """Name runs for a legend: a name that occurs twice gets its folder added."""
+    names = [run.name for run in runs]
+    labels = [n if names.count(n) == 1 else f"{n} ({run.path.name})" for n, run in zip(names, runs, strict=True)]
+    return [n if labels.count(n) == 1 else f"{n} {i}" for i, n in enumerate(labels, start=1)]
+
+
+def choose_thresholds(
+    text: str, counts: Sequence[Counts], summaries: Sequence[Summary]
+) -> tuple[list[int], str]:
+    """Choose the threshold of each run: its peak, or what is given; returns indices and how they were chosen.
+
+    Raises:
+        ValueError: neither a number nor ``peak``, outside the grid, or not one for each run.
+    """
+    grid = counts[0].thresholds
+    if text.strip() in ("", "peak"):
+        return [find_threshold(grid, summary.peak_threshold) for summary in summaries], PEAK
+    values = parse_numbers(text, "threshold")
+    if len(values) not in (1, len(counts)):
+        raise ValueError(f"threshold has {len(values)} numbers for {len(counts)} runs: give one, or one for each")
+    values = values * len(counts) if len(values) == 1 else values
+    return [find_threshold(grid, value) for value in values], GIVEN
+
+
+def parse_numbers(text: str, name: str) -> list[float]:
+    """Parse numbers separated by commas.
+
+    Raises:
+        ValueError: one of them is no number; the message names the argument.
+    """
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}: give numbers separated by commas, such as 0.2,0.35") from None
+
+
+def describe_images(material: Material) -> str:
+    """Describe the images and the ground truth behind every number, as one sentence of a caption."""
+    run = material.sources[0].run
+    counted = run.meta.get("counts", {})
+    truth, ignore = (run.meta["protocol"].get(key, "") for key in ("ground_truth", "ignore"))
+    parts = [f"{len(material.image_ids)} images of {counted.get('data', run.meta['data'])}, "
+             f"{counted.get('split', run.meta['split'])}"]
+    parts += [f"ground truth {truth}"] * bool(truth)
+    parts.append(ignore or "255 left out")
+    if material.left_out:
+        parts.append(f"{material.left_out} images that not all runs have are left out")
+    if material.config.images:
+        parts.append("restricted to a list")
+    return "; ".join(parts) + "."
+
+
+def describe_protocol(material: Material) -> str:
+    """Describe how scores are averaged and how maps were made, as sentences of a caption."""
+    over = f" over {', '.join(material.classes)}" if material.classes else ""
+    text = f"mIoU{over}: {material.protocol.description} (protocol {material.protocol.name})."
+    ways = {s.look.label: s.run.meta["protocol"].get("normalisation", "not said") for s in material.sources}
+    if len(set(ways.values())) == 1:
+        return f"{text} Maps normalised: {next(iter(ways.values()))}."
+    return f"{text} Maps normalised: {', '.join(f'{label} {way}' for label, way in ways.items())}."
+
+
+def has_one_scale(material: Material) -> bool:
+    """Whether all maps were normalised alike, so that numbers that depend on their scale may be ranked."""
+    return len({source.run.meta["protocol"].get("normalisation") for source in material.sources}) == 1
+
+
+def find_present(material: Material) -> np.ndarray:
+    """Find the object classes that occur in the ground truth or the labels of some run, and count: (n,) indices."""
+    names = material.sources[0].counts.class_names
+    present = np.unique(np.concatenate([source.counts.separation_class for source in material.sources]))
+    kept = present if material.classes is None else [c for c in present if names[c] in material.classes]
+    return np.array([c for c in kept if c > 0], dtype=np.int64)
