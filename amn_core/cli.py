@@ -55,7 +55,11 @@ COMMANDS = {
         "read another method's maps or masks as a run", "amn_core.import_report:format_report"),
     "export": Command(
         "amn_core.exporting:ExportConfig", "amn_core.exporting:run_export",
-        "write a run's maps, labels or tables in other formats", "amn_core.cli:format_report"),
+        "write a run's maps, labels or tables in other formats", "amn_core.exporting:format_export"),
+    "figure": Command(
+        "amn_core.figures.config:FigureConfig", "amn_core.figures.make:make_figure",
+        "make a figure, a table or a report for print, or one again from its record",
+        "amn_core.figures.make:format_result"),
 }
 
 BENCHMARKS = {
@@ -68,6 +72,9 @@ BENCHMARKS = {
     "crf": Command(
         "amn_core.bench.crf:BenchCRFConfig", "amn_core.bench.crf:bench_crf",
         "the dense CRF against pydensecrf, if it is installed", "amn_core.cli:format_report"),
+    "import": Command(
+        "amn_core.bench.importing:BenchImportConfig", "amn_core.bench.importing:bench_import",
+        "where the time of an import goes", "amn_core.cli:format_report"),
     "maps": Command(
         "amn_core.bench.maps:BenchMapsConfig", "amn_core.bench.maps:bench_maps",
         "what the compact form of the maps costs", "amn_core.cli:format_report"),

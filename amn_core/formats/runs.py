@@ -178,5 +178,6 @@ def resolve_spec(run: Run) -> str:
     if kind == "scenes":
         return run.meta["data"]
     if not run.meta.get("data_root"):
-        raise ValueError(f"{run.path} does not say where {run.meta['data']} lies on this machine: pass --data {kind}:ROOT")
+        raise ValueError(
+            f"{run.path} does not say where {run.meta['data']} lies on this machine: pass --data {kind}:ROOT")
     return f"{kind}:{run.meta['data_root']}"
