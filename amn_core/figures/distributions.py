@@ -121,8 +121,8 @@ def caption_histograms(material: Material, cuts: list[str]) -> str:
         f"Activation of a class on its own pixels and on background, pooled over {over} and images, each of area 1;",
         f"{'background below the axis; ' if material.config.mirror else ''}{material.threshold_note}.",
         "Gap: difference of the means; AUC: chance that a pixel of the object lies above one of background; CV:"
-        " standard deviation over mean on the object (imbalance); definitions of this software."] + [f"{cut}."] * bool(cut)
-        + [scale_warning(material), describe_protocol(material), describe_images(material)])
+        " standard deviation over mean on the object (imbalance); definitions of this software."]
+        + [f"{cut}."] * bool(cut) + [scale_warning(material), describe_protocol(material), describe_images(material)])
 
 
 def scale_warning(material: Material) -> str:

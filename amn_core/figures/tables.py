@@ -110,8 +110,8 @@ def format_interval(low: float, high: float, digits: int) -> str:
 def caption_runs(material: Material, is_alike: bool) -> str:
     """Write the caption of the table of runs."""
     parts = ["Peaks, plateaus and oracle are read off the ground truth of these images. Plateau: width of the "
-             "thresholds within one point of the peak, and the same as a share of the pixels called foreground; oracle: every "
-             "image at its own best threshold. Bold: best."]
+             "thresholds within one point of the peak, and the same as a share of the pixels called foreground; "
+             "oracle: every image at its own best threshold. Bold: best."]
     parts += ["Plateau, mean mIoU and gap depend on how maps are normalised, in which the runs differ, and are not "
               "ranked."] * (not is_alike)
     parts += [f"Small: {material.interval_note}."] * material.config.intervals
