@@ -106,10 +106,11 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
             _add_line(traces, curve, showlegend=i == 0, **name_axes(i))
         for curve in curves:
             _add_marks(traces, curve, **name_axes(i))
+    top = max((np.nanmax(curve.y, initial=0) for _, curves in panels for curve in curves), default=1) * PERCENT
     return build_panels(
         traces, [title for title, _ in panels], columns, x_title, y_title, 320 if len(panels) <= columns else 190,
-        x_axis=limit(threshold), y_axis={"rangemode": "tozero"}, shapes=build_rules(threshold, panels=len(panels)),
-        hovermode="closest",
+        x_axis=limit(threshold), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
+        shapes=build_rules(threshold, panels=len(panels)),
     )
 
 
@@ -156,7 +157,7 @@ def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], t
         )
     return build_figure(
         traces, "best threshold of an image", "share of images (%)", 400, x_axis={"range": [0, 1]},
-        shapes=build_rules(threshold),
+        y_axis={"rangemode": "tozero"}, shapes=build_rules(threshold),
     )
 
 

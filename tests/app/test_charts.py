@@ -87,6 +87,14 @@ def test_panels_name_each_run_once_in_the_legend(curve):
     assert [note.text for note in figure.layout.annotations[:3]] == ["cat", "dog", "cow"]
 
 
+def test_panels_have_room_for_the_highest_curve(curve):
+    figure = charts.draw_panels([("cat", [curve]), ("dog", [])], "t", "IoU", 0.2)
+    low, high = figure.layout.yaxis.range
+    assert low == 0
+    assert 50 < high < 60
+    assert figure.layout.yaxis2.range == figure.layout.yaxis.range
+
+
 def test_difference_is_drawn_in_points(styles):
     x = np.linspace(0, 1, 5)
     figure = charts.draw_difference(charts.Curve(styles[1], x, x / 10), "threshold", 0.5)
