@@ -19,6 +19,7 @@ from amn_core.formats.files import hash_file
 from amn_core.formats.maps import compute_map_size, load_stored_map, resize_maps, save_map
 from amn_core.formats.runs import describe_data, load_run, save_run
 from amn_core.models import AMNetwork, CAMNetwork
+from amn_core.options import format_command
 
 CAM_EPSILON = 1e-5
 MULTIPLE = 16
@@ -264,6 +265,7 @@ def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: Extractor
         "model": {
             "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
             "backbone": type(extractor.model.backbone).__name__},
+        "command": ["python", "-m", "amn_core", *format_command("extract", config)],
         "config": describe_config(config) | {"data": data},
     }
 

@@ -194,18 +194,19 @@ def bundle(stages: Stages, target: Path) -> None:
         meta["model"] = meta["model"] | {"measured_sha256": meta["model"]["sha256"], "checkpoint": "model.pth",
                                          "sha256": hash_file(folder / "model.pth"), "precision": "fp16"}
         meta["training"] = content["config"]
+        meta["command"] = [strip_path(word) for word in source.meta["command"]]
         save_run(folder, meta)
 
 
 def strip_paths(config: dict[str, Any]) -> dict[str, Any]:
     """Strip folders from the values of a config: a path says nothing on another machine."""
-    kept = {}
-    for key, value in config.items():
-        kind, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
-        if colon and kind in ("voc", "folder", "coco"):
-            value = f"{kind}:{Path(rest).resolve().name}"
-        elif isinstance(value, str) and ("/" in value or "\\" in value):
-            value = Path(value).name
-        kept[key] = value
-    return kept
+    return {key: strip_path(value) if isinstance(value, str) else value for key, value in config.items()}
+
+
+def strip_path(text: str) -> str:
+    """Strip the folders of a path, or of the path in a spec; any other text stays as it is."""
+    kind, colon, rest = text.partition(":")
+    if colon and kind in ("voc", "folder", "coco"):
+        return f"{kind}:{Path(rest).resolve().name}"
+    return Path(text).name if "/" in text or "\\" in text else text
 

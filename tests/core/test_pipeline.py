@@ -43,6 +43,7 @@ def test_run_folder_explains_itself(cam_run: Path) -> None:
     run = load_run(cam_run)
     assert run.method == "cam" and run.has_maps and run.has_counts
     assert run.meta["data"] == SPEC and run.meta["images"] == 8
+    assert run.meta["command"][3] == "extract"
     assert run.meta["protocol"]["normalisation"] == "max" and run.meta["protocol"]["ground_truth"]
     assert len(run.meta["model"]["sha256"]) == 64 and run.meta["versions"]["torch"]
     assert [found.path for found in find_runs(cam_run.parent)] == [cam_run]
