@@ -54,7 +54,7 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
 
     Returns:
         One dict for each run and selector, best first within a run: ``run, method, selector, title, source,
-        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class or image), ``threshold`` (the
+        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class, image, or image and class), ``threshold`` (the
         median where there are many), ``miou, miou_low, miou_high, regret, regret_low, regret_high`` (fractions
         of 1, 95 % intervals), ``images`` and ``part``.
 
@@ -74,17 +74,28 @@ def select_run(config: SelectConfig, run: Run, extra: Sequence[Choice] = ()) -> 
     classes, sizes = parse_classes(config.classes, run.class_names), parse_sizes(config.labels)
     scored = select_part(counts, config.part)
     seen = scored if config.histograms == "counts" else count_blindly(run, scored)
-    choices = [*choose_fixed(counts.thresholds, run.method), *choose_all_unseen(seen), *extra,
-               *choose_oracle(scored, averaging, classes)]
-    scores = score_choices(scored, choices, averaging, classes, config.resamples, config.seed)
-    folds = build_folds(len(counts.image_ids), config.part)
-    same = {"run": run.name, "method": run.method}
-    rows = [same | describe_choice(choice, score, counts.thresholds) for choice, score in zip(choices, scores)]
+    rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra)
     if sizes:
-        budget = score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed)
-        rows += [same | row for row in describe_budget(budget)]
-    rows = [row | {"images": len(scored.image_ids), "part": config.part} for row in rows]
-    return sorted(rows, key=lambda row: row["regret"])
+        folds = build_folds(len(counts.image_ids), config.part)
+        rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
+    same, place = {"run": run.name, "method": run.method}, {"images": len(scored.image_ids), "part": config.part}
+    return [same | row | place for row in sorted(rows, key=lambda row: row["regret"])]
+
+
+def score_selectors(
+    scored: Counts, method: str, averaging: str = "union", classes=None, resamples: int = 400, seed: int = 0,
+    seen: Counts | None = None, extra: Sequence[Choice] = (),
+) -> list[dict[str, Any]]:
+    """Choose with every selector but those with labels, and describe each choice and what it gives as a row.
+
+    Args:
+        scored: counts of the images to score on. method: of the run, for the constants. seen: counts of what
+            selectors without ground truth look at, `scored` by default. extra: choices made elsewhere.
+    """
+    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored), *extra,
+               *choose_oracle(scored, averaging, classes)]
+    scores = score_choices(scored, choices, averaging, classes, resamples, seed)
+    return [describe_choice(choice, score, scored.thresholds) for choice, score in zip(choices, scores, strict=True)]
 
 
 def select_part(counts: Counts, part: str) -> Counts:
@@ -124,7 +135,7 @@ def parse_sizes(text: str) -> list[int]:
 
 def describe_choice(choice: Choice, score: ChoiceScore, thresholds: np.ndarray) -> dict[str, Any]:
     """Describe a choice and what it gives as a row."""
-    name = choice.selector if choice.scope == "data set" else f"{choice.selector}/{choice.scope}"
+    name = choice.selector if choice.scope == "data set" else f"{choice.selector}/{choice.scope.split()[0]}"
     return {
         "selector": name, "title": choice.title, "source": choice.source, "uses": choice.uses, "scope": choice.scope,
         "threshold": float(np.median(thresholds[choice.index])),
@@ -151,7 +162,8 @@ def choose_watching(config: SelectConfig, runs: Sequence[Run]) -> list[list[Choi
     chosen: list[list[Choice]] = [[] for _ in runs]
     for i, watcher in enumerate(watchers):
         if watcher is not None:
-            chosen[i] += watch_run(watcher, runs)
+            scored = select_part(runs[i].counts(), config.part)
+            chosen[i] += watch_run(watcher, scored, runs)
             for j in range(i):
                 if watchers[j] is not None and set(watcher.ids) & set(runs[j].map_ids):
                     mine, theirs = watching.choose_agreeing(watcher, watchers[j])
@@ -177,14 +189,14 @@ def build_watcher(config: SelectConfig, run: Run):
     return Watcher(run, take_sample(ids, config.sample), counts.thresholds, dataset)
 
 
-def watch_run(watcher, runs: Sequence[Run]) -> list[Choice]:
+def watch_run(watcher, scored: Counts, runs: Sequence[Run]) -> list[Choice]:
     """Choose with every selector that looks at one run; a classifier is any CAM checkpoint among the runs."""
     from amn_core import watching
 
     chosen = [watching.choose_components(watcher)]
     if watcher.dataset is None:
         return chosen
-    chosen.append(watching.choose_refined(watcher))
+    chosen += [watching.choose_edges(watcher, scored), watching.choose_refined(watcher)]
     own = watcher.run.checkpoint_path
     judge = next((run.checkpoint_path for run in runs if run.method == "cam" and run.checkpoint_path), None)
     if own or judge:

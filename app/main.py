@@ -10,6 +10,7 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
 
 from app import state
 from app.components.frame import build_icon, render_frame
+from app.lessons.page import LESSONS
 
 SCREENS = {
     "": (
@@ -17,8 +18,9 @@ SCREENS = {
         ("photo", "Your photo"), ("data_and_runs", "Data and runs"),
     ),
     "More": (
-        ("threshold", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"), ("lessons", "Lessons"),
+        ("choose", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"),
     ),
+    "Lessons": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
 }
 
 
@@ -27,7 +29,8 @@ def build_pages() -> dict[str, list]:
     folder = Path(__file__).parent / "screens"
     pages = {
         section: [
-            st.Page(folder / f"{name}.py", title=title, url_path=name.replace("_", "-"), default=name == "explore")
+            st.Page(folder / f"{name}.py", title=title, url_path=Path(name).name.replace("_", "-"),
+                    default=name == "explore")
             for name, title in screens if (folder / f"{name}.py").is_file()
         ]
         for section, screens in SCREENS.items()

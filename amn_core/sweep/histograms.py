@@ -10,7 +10,7 @@ import numpy as np
 from amn_core.sweep.confusion import divide
 from amn_core.sweep.separation import find_centres
 
-EM_STEPS = 60
+EM_STEPS = 100
 REACH = 0.05
 SMALL = 1e-12
 

@@ -33,6 +33,7 @@ from amn_core.sweep.images import find_overlaps, score_images
 from amn_core.sweep.uncertainty import draw_weights, find_interval, resample_curves
 
 SCOPES = ("data set", "class", "image")
+PAIR = "image and class"
 ROWS = 8192
 
 
@@ -69,7 +70,8 @@ class Choice:
 
     Attributes:
         selector: short name. title: for people. uses: none, fixed, labels:N or oracle. source: paper or 'ours'.
-        scope: one of SCOPES. index: into the thresholds: () for the data set, (C,) by class, (N,) by image.
+        scope: one of SCOPES, or PAIR. index: into the thresholds: () for the data set, (C,) by class, (N,) by
+            image, (N, C) for pairs.
     """
 
     selector: str
@@ -169,13 +171,16 @@ def choose_oracle(counts: Counts, averaging: str = "union", classes=None) -> lis
 
 def spread_choice(choice: Choice, counts: Counts) -> np.ndarray:
     """Spread the thresholds of a choice over the rows of the decisions: (R,) indices."""
-    check_scope(choice.scope)
+    n_images, n_classes = len(counts.image_ids), counts.n_classes
+    shapes = {"data set": (), "class": (n_classes,), "image": (n_images,), PAIR: (n_images, n_classes)}
+    if choice.index.shape != shapes.get(choice.scope):
+        raise ValueError(f"index of {choice.selector} is {choice.index.shape}, which does not fit {choice.scope!r} of "
+                         f"{n_images} images and {n_classes} classes")
+    places = {"class": counts.decision_class, "image": counts.decision_image,
+              PAIR: (counts.decision_image, counts.decision_class)}
     if choice.scope == "data set":
         return np.full(len(counts.decision_bins), int(choice.index))
-    needed = counts.n_classes if choice.scope == "class" else len(counts.image_ids)
-    if choice.index.shape != (needed,):
-        raise ValueError(f"index of {choice.selector} is {choice.index.shape}, not ({needed},) for each {choice.scope}")
-    return choice.index[counts.decision_class if choice.scope == "class" else counts.decision_image]
+    return choice.index[places[choice.scope]]
 
 
 def sum_choice_areas(choice: Choice, counts: Counts) -> np.ndarray:

@@ -1,0 +1,59 @@
+"""The caches of *Choose a threshold*; keys are those of `app.cached`: paths, modification times and questions."""
+
+import streamlit as st
+
+from amn_core.formats.runs import Run
+from app import cached
+
+PARTS = {"all": "all images", "even": "even half", "odd": "odd half"}
+
+
+def select_part(run: Run, images: tuple[str, ...], part: str):
+    """Load the counts of all chosen images, and of the part of them that is scored."""
+    from amn_core.selecting import select_part as select
+
+    counts = cached.select_counts(run, images)
+    return counts, select(counts, part)
+
+
+def load_choices(run: Run, averaging: str, classes: tuple[str, ...], images: tuple[str, ...], part: str) -> list[dict]:
+    """Score every selector on a run (`amn_core.selecting.score_selectors`), best first."""
+    return read_choices(*cached.mark_version(run), averaging, classes, images, part, run)
+
+
+@st.cache_resource(max_entries=48, show_spinner="Choosing thresholds in every way…")
+def read_choices(path: str, modified: int, averaging: str, classes: tuple, images: tuple, part: str, _run: Run):
+    """Score every selector, once for each version of the counts and each question."""
+    from amn_core.selecting import score_selectors
+
+    _, scored = select_part(_run, images, part)
+    rows = score_selectors(scored, _run.method, averaging, list(classes) or None, cached.RESAMPLES)
+    return sorted(rows, key=lambda row: row["regret"])
+
+
+def load_budget(run: Run, averaging: str, classes: tuple[str, ...], images: tuple[str, ...], part: str):
+    """Score thresholds chosen on labelled images (`amn_core.sweep.budget.score_budget`)."""
+    return read_budget(*cached.mark_version(run), averaging, classes, images, part, run)
+
+
+@st.cache_resource(max_entries=48, show_spinner="Drawing labelled images…")
+def read_budget(path: str, modified: int, averaging: str, classes: tuple, images: tuple, part: str, _run: Run):
+    """Draw labelled images again and again, once for each version of the counts and each question."""
+    from amn_core.sweep.budget import build_folds, score_budget
+
+    counts, _ = select_part(_run, images, part)
+    folds = build_folds(len(counts.image_ids), part)
+    return score_budget(counts, folds, averaging=averaging, classes=list(classes) or None, draws=cached.RESAMPLES)
+
+
+def load_confident(run: Run, images: tuple[str, ...], part: str):
+    """Score every pair of confident thresholds (`amn_core.sweep.confident.score_confident`)."""
+    return read_confident(*cached.mark_version(run), images, part, run)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False)
+def read_confident(path: str, modified: int, images: tuple, part: str, _run: Run):
+    """Score the pairs, once for each version of the counts and each part of the images."""
+    from amn_core.sweep.confident import score_confident
+
+    return score_confident(select_part(_run, images, part)[1])
