@@ -1,0 +1,87 @@
+"""Lesson: turn the knob of the drawn world, and train on it."""
+
+import streamlit as st
+
+from amn_core.data import load_dataset
+from app import charts as app_charts
+from app import roots, state
+from app.lessons import charts, data, page
+from app.plotting import build_styles
+
+NAME = "train_it_yourself"
+MEASURES = {
+    "imbalance": "imbalance (CV)", "plateau": "plateau", "peak_miou": "peak mIoU", "gap": "gap", "auc": "AUC",
+}
+SHOWN = 4
+
+
+def render() -> None:
+    """Render the lesson."""
+    page.render_text(
+        NAME,
+        "A real data set hides cause and effect. In this drawn world there is a **knob**: at 0 the coat of the whole "
+        "body "
+        "names the class, at 1 only the small part does. Turn it and look at the pictures; the objects stay, their "
+        "coats "
+        "change.",
+        "Which way will the CAM's imbalance go? For some settings CAM and AMN were trained from the same start, "
+        "on few pictures and for a short time; the curves show what was **measured**.",
+    )
+    knob = page.render_slider("The knob: how much only the small part names the class", 0.0, 1.0, 0.05, "knob")
+    render_scenes(knob)
+    measured = data.load_knob()
+    if measured is not None:
+        render_measured(measured, knob)
+    page.render_question(
+        "Before you look at the curves: a CAM that only needs the head, does it find less of the object, or does it "
+        "find it "
+        "at a lower threshold?",
+        "Look at imbalance, then at the peak. If imbalance rises and the peak stays, the body is still in the map, "
+        "only "
+        "fainter: another threshold would find it. If the peak falls as well, it is lost. The paper says that the "
+        "first is the bottleneck. The table is one measurement with one random seed: train again, with another "
+        "seed, before you believe a small difference.",
+    )
+    render_commands(knob)
+    page.render_way_on(NAME)
+
+
+def render_scenes(knob: float) -> None:
+    """Render the same few scenes at a setting of the knob."""
+    dataset = load_dataset(f"scenes:size=192,n={SHOWN},seed=7,discriminative={knob:.2f}", "val")
+    pictures = [
+        (", ".join(dataset.class_names[c] for c in dataset.class_ids(i)), dataset.image(i)) for i in dataset.ids]
+    page.render_figure(
+        charts.draw_pictures(pictures, SHOWN, 250), f"{NAME}_scenes", f"Scenes with the knob at {knob:.2f}")
+
+
+def render_measured(measured: dict, knob: float) -> None:
+    """Render what was measured over the range of the knob."""
+    runs = measured["runs"]
+    methods = list(dict.fromkeys(row["method"] for row in runs))
+    styles = dict(zip(methods, build_styles(methods, [row["name"] for row in runs][:len(methods)]), strict=True))
+    for column, key in zip(st.columns(3), ("imbalance", "plateau", "peak_miou"), strict=True):
+        factor = app_charts.PERCENT if key == "peak_miou" else 1
+        series = [
+            (styles[method], [row[key] * factor for row in runs if row["method"] == method]) for method in methods]
+        title = MEASURES[key] + (" (%)" if factor != 1 else "")
+        with column:
+            page.render_figure(
+                charts.draw_knob(measured["values"], series, title, knob), f"{NAME}_{key}", f"{title} over the knob")
+    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, "
+               f"random seed {measured['seed']}. Made by `python -m amn_core knob`.")
+
+
+def render_commands(knob: float) -> None:
+    """Render how to train on the scenes: on the screen Train, or on the command line."""
+    st.markdown("**Now train.** On a laptop a stage takes about two minutes.")
+    if (roots.REPOSITORY / "app" / "screens" / "train.py").is_file() and not state.is_classroom():
+        st.page_link("screens/train.py", label="Open the screen Train", icon=":material/model_training:")
+    elif state.is_classroom():
+        st.caption("In a classroom nothing is started from the screen: the teacher, or your own laptop, can.")
+    st.code(f"python -m amn_core reproduce --preset scenes --backbone efficientnet_lite0_small \\\n"
+            f"  --data scenes:size=224,n=640,seed=7,discriminative={knob:.2f} --out runs/knob-{knob:.2f}",
+            language="bash")
+
+
+render()
