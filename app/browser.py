@@ -113,9 +113,9 @@ def filter_table(table: pd.DataFrame, find: str) -> pd.DataFrame:
 
 
 def sort_table(table: pd.DataFrame, sort: str, is_ascending: bool) -> pd.DataFrame:
-    """Sort by a figure, highest first unless told otherwise, undefined last; by name where there is no such figure."""
+    """Sort by a figure, highest first unless told otherwise, undefined last; else by name, A to Z."""
     if sort not in table.columns:
-        return table.sort_index(ascending=is_ascending or sort != "name")
+        return table.sort_index()
     return table.sort_values(sort, ascending=is_ascending, na_position="last", kind="stable")
 
 

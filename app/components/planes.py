@@ -111,9 +111,10 @@ def check_sizes(image_id: str, size: tuple[int, int], gt: np.ndarray | None, met
 
 def pack_method(packer: Packer, method: MethodMap) -> dict[str, Any]:
     """Pack the bins of every class and the strongest row of every pixel."""
-    planes = np.ascontiguousarray(method.cam).reshape(len(method.class_ids), -1)
+    pixels = method.cam.shape[1] * method.cam.shape[2]
+    planes = np.ascontiguousarray(method.cam).reshape(len(method.class_ids), pixels)
     # argmax takes the first of equals, as the counts do
-    strongest = planes.argmax(axis=0) if len(planes) else np.zeros(method.cam.shape[1:])
+    strongest = planes.argmax(axis=0) if len(planes) else np.zeros(pixels)
     return {
         "key": method.key, "label": method.label, "colour": method.colour, "dash": method.dash,
         "classIds": [int(class_id) for class_id in method.class_ids],
