@@ -117,7 +117,7 @@ def draw_budget(material: Material) -> tuple[Figure, str]:
                               draws=config.resamples, seed=config.seed, level=config.level)
         if not len(budget.sizes):
             raise ValueError("there are too few images to choose a threshold on one half and score it on the other")
-        x = budget.sizes * 1.03 ** (i - (len(material.sources) - 1) / 2)
+        x = budget.sizes * 1.09 ** (i - (len(material.sources) - 1) / 2)
         look, y = source.look, budget.regret * PERCENT
         if config.intervals:
             axes.vlines(x, budget.regret_low * PERCENT, budget.regret_high * PERCENT, color=look.colour,

@@ -143,7 +143,8 @@ def draw_best_thresholds(material: Material) -> tuple[Figure, str]:
     for axes, source, scores in zip(panels, material.sources, material.image_scores, strict=True):
         look, best = source.look, scores.best_threshold[~np.isnan(scores.best_threshold)]
         share = np.histogram(best, edges)[0] / max(1, len(best)) * PERCENT
-        axes.stairs(share, edges, fill=True, facecolor=fade(look.colour, 0.5), edgecolor=look.colour, hatch=look.hatch)
+        axes.stairs(share, edges, fill=True, facecolor=fade(look.colour, 0.5), edgecolor=look.colour, hatch=look.hatch,
+                    linewidth=page.line * 0.7)
         axes.axvline(source.threshold, color="black", linestyle=(0, (3, 1.5)))
         low, high = find_best_spread(scores)
         axes.plot([low, high], [0, 0], color="black", linewidth=3 * page.line, solid_capstyle="butt", clip_on=False,
@@ -174,7 +175,7 @@ def draw_clouds(material: Material) -> tuple[Figure, str]:
     for i, source in enumerate(material.sources):
         draw_cloud(axes, *find_points(material, i), source, page)
     axes.set(xlabel="imbalance (CV on the object; low is good)", ylabel="gap (high is good)")
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, find_edge(material))
     axes.grid()
     add_legend(figure, [
         Line2D([], [], linestyle="", marker=source.look.marker, color=source.look.colour, label=source.look.label,
@@ -194,6 +195,12 @@ def find_points(material: Material, number: int) -> tuple[np.ndarray, np.ndarray
     return x[is_defined], y[is_defined]
 
 
+def find_edge(material: Material) -> float:
+    """Find where the axis of imbalance ends: few far points must not press all others together."""
+    x = np.concatenate([find_points(material, i)[0] for i in range(len(material.sources))])
+    return float(min(x.max() * 1.05, np.quantile(x, 0.98) * 1.25)) or 1.0 if len(x) else 1.0
+
+
 def draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, source: Source, page: Page) -> None:
     """Draw the points of a run, and a large mark with quartile bars at their medians."""
     look, few = source.look, len(x) < 60
@@ -211,12 +218,14 @@ def draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, source: Source, page: P
 
 def caption_clouds(material: Material) -> str:
     """Write the caption of gap against imbalance: medians in words."""
-    medians = []
+    medians, beyond = [], 0
     for i, source in enumerate(material.sources):
         x, y = find_points(material, i)
+        beyond += int((x > find_edge(material)).sum())
         if len(x):
             medians.append(f"{source.look.label} {np.median(y):.2f} and {np.median(x):.2f}")
     point = "an image" if material.config.points == "image" else "a class, its images pooled"
+    cut = f" {beyond} points lie beyond the right edge." if beyond else ""
     return (f"Gap against imbalance, a point for {point}; large marks: medians, with the middle half as bars. Median "
-            f"gap and imbalance: {'; '.join(medians)}. Definitions of this software. {scale_warning(material)} "
+            f"gap and imbalance: {'; '.join(medians)}. Definitions of this software.{cut} {scale_warning(material)} "
             f"{describe_images(material)}")

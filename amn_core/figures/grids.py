@@ -20,7 +20,7 @@ from amn_core.sweep.curves import find_threshold
 
 MAP_COLOURS = "viridis"      # rises in lightness, so that it survives grey print
 MAP_OPACITY = 0.7
-UNSURE = (255, 255, 255)
+GROUND, UNSURE = (242, 243, 244), (176, 180, 184)  # light: VOC's dark reds would vanish on black
 ERRORS = {"hit": ("#009E73", "right"), "extra": ("#D55E00", "background called object"),
           "missed": ("#F0E442", "object missed"), "wrong": ("#CC79A7", "wrong class")}
 
@@ -106,7 +106,7 @@ def list_layer(layer: str, number: int, source: Source, asked: list[float]) -> I
     for threshold in asked or [source.threshold]:
         value = float(source.counts.thresholds[find_threshold(source.counts.thresholds, threshold)])
         name = {"mask": "mask", "contour": "contour", "errors": "errors"}[layer]
-        yield Column(layer, number, value, f"{name}, {value:.3f}".rstrip("0"))
+        yield Column(layer, number, value, f"{name}, {value:.3f}")
 
 
 def draw_grid(material: Material) -> tuple[Figure, str]:
@@ -131,9 +131,9 @@ def draw_grid(material: Material) -> tuple[Figure, str]:
 
 def measure_height(page: Page, columns: list[Column], examples: list[Example], material: Material) -> float:
     """Measure the height that cells of the page's width need, with room for the heads and a legend."""
-    cell = (page.width - page.text / 72 * 1.2) / len(columns)
+    cell = (page.width - page.small / 72 * 1.3) / len(columns) - 0.03
     pictures = sum(cell * example.photo.shape[0] / example.photo.shape[1] + 0.03 for example in examples)
-    heads = page.small / 72 * 1.5 * (1 + (len(material.sources) > 0))
+    heads = page.small / 72 * 2.8
     legend = page.small / 72 * 1.9 * (2 if page.width < 4 else 1) * any(c.layer == "errors" for c in columns)
     return pictures + heads + legend + 0.02
 
@@ -182,10 +182,11 @@ def paint(example: Example, column: Column) -> np.ndarray:
 
 
 def paint_labels(labels: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    """Paint labels (H, W) in the colours of VOC, 255 white; a white picture where there is no ground truth."""
+    """Paint labels (H, W) in the colours of VOC, background nearly white, 255 grey; white without ground truth."""
     if labels is None:
         return np.full(shape, 255, np.uint8)
     painted = VOC_PALETTE[labels]
+    painted[labels == 0] = GROUND
     painted[labels == IGNORE_INDEX] = UNSURE
     return painted
 
@@ -235,6 +236,6 @@ def caption_grid(material: Material, columns: list[Column], picked: Picked) -> s
     parts += ["Maps: the strongest activation, dark 0 to bright 1, over the photograph in grey."] * ("map" in layers)
     if layers & {"mask", "contour", "errors"}:
         own = "the heads name the thresholds" if material.config.masks_at else material.threshold_note
-        parts.append(f"Masks: {own}; a pixel is object if its strongest map is strictly above. White: 255.")
+        parts.append(f"Masks: {own}; a pixel is object if its strongest map is strictly above. Grey: 255.")
     parts += ["Contours: white the mask, yellow dashes the ground truth."] * ("contour" in layers)
     return " ".join([*parts, describe_images(material)])

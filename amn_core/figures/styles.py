@@ -44,7 +44,7 @@ class Page:
     @property
     def is_wide(self) -> bool:
         """Whether panels fit side by side, judged in letters, not in inches."""
-        return self.width * 72 / self.text > 45
+        return self.width * 72 / self.text > 40
 
 
 PAGES = {

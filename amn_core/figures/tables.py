@@ -87,10 +87,10 @@ def build_runs_table(material: Material) -> Table:
 
 
 def build_column(values: Sequence[float], bounds: Sequence, digits: int, best: int) -> list[Cell]:
-    """Build the cells of a column; all that are printed like the best are marked, if there are two values or more."""
+    """Build the cells of a column; all that are printed like the best are marked, unless all are."""
     texts = [format_number(value, digits) for value in values]
     known = [value for value in values if np.isfinite(value)]
-    top = format_number(max(known, key=lambda v: best * v), digits) if best and len(known) > 1 else None
+    top = format_number(max(known, key=lambda v: best * v), digits) if best and len(set(texts)) > 1 else None
     return [
         Cell(float(value), text, float(low), float(high), format_interval(low, high, digits), text == top)
         for value, text, (low, high) in zip(values, texts, bounds, strict=True)
