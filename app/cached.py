@@ -59,8 +59,8 @@ def read_counts(path: str, modified: int, _run: Run):
 
 
 def load_image_scores(run: Run, averaging: str = "union", classes: tuple[str, ...] = ()):
-    """Score every image of a run at every threshold (`amn_core.sweep.scores.score_images`), all classes by default."""
-    return read_image_scores(*mark_version(run), averaging, classes, run)
+    """Score every image of a run at every threshold (`amn_core.sweep.scores.score_images`); by default over the classes of its protocol."""
+    return read_image_scores(*mark_version(run), averaging, classes or run.scored_classes, run)
 
 
 @st.cache_resource(max_entries=48, show_spinner="Scoring every image at every threshold…")
@@ -120,7 +120,7 @@ def get_worker() -> ThreadPoolExecutor:
 
 def ask_bootstrap(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = ()) -> Future:
     """Ask for the bootstrap of a run over its images, sorted by id so that runs asked for apart are paired."""
-    return start_bootstrap(*mark_version(run), averaging, classes, images, run)
+    return start_bootstrap(*mark_version(run), averaging, classes or run.scored_classes, images, run)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -162,8 +162,8 @@ def read_thumbnail(data: str, data_root: str, split: str, image_id: str, width: 
 
 def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = (),
                  threshold: float | None = None):
-    """Summarise a run (`amn_core.sweep.summarise`) over some classes and images, all if none are named."""
-    return read_summary(*mark_version(run), averaging, classes, images, threshold, run)
+    """Summarise a run (`amn_core.sweep.summarise`) over some classes and images; by default those of its protocol, and all."""
+    return read_summary(*mark_version(run), averaging, classes or run.scored_classes, images, threshold, run)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -403,3 +403,29 @@ def draw_probe_sheet(folder: str, epoch: int, modified: int, _probe) -> bytes:
     from app.training_charts import render_sheet
 
     return render_sheet(_probe)
+
+
+def build_figure(config, folders: tuple[Path, ...]):
+    """Build a figure for print (`amn_core.figures.make.build_output`), read from these folders."""
+    marks = tuple(path.stat().st_mtime_ns for folder in folders
+                  for path in (folder / "run.json", folder / "counts.npz", folder / "metrics.jsonl") if path.is_file())
+    return draw_figure(config, folders, marks)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Drawing…")
+def draw_figure(config, folders: tuple[Path, ...], marks: tuple[int, ...]):
+    """Draw a figure, once for each config and version of what it is made from."""
+    from amn_core.figures.make import build_output
+
+    return build_output(config, tuple(map(str, folders)))
+
+
+@st.cache_data(ttl="5s", show_spinner=False)
+def find_trainings() -> dict[str, Path]:
+    """Find the folders of trainings, up to four levels below ``runs/``, ``jobs/`` and the other roots, by their path."""
+    found = {}
+    for root in (*roots.list_run_roots(), roots.REPOSITORY / "jobs"):
+        for depth in range(1, 5):
+            for path in sorted(root.glob("*/" * depth + "metrics.jsonl")):
+                found.setdefault(path.parent.relative_to(root).as_posix(), path.parent)
+    return found
