@@ -59,7 +59,7 @@ def read_counts(path: str, modified: int, _run: Run):
 
 
 def load_image_scores(run: Run, averaging: str = "union", classes: tuple[str, ...] = ()):
-    """Score every image of a run at every threshold (`amn_core.sweep.scores.score_images`); by default over the classes of its protocol."""
+    """Score every image at every threshold (`amn_core.sweep.score_images`), by default over the protocol's classes."""
     return read_image_scores(*mark_version(run), averaging, classes or run.scored_classes, run)
 
 
@@ -162,7 +162,7 @@ def read_thumbnail(data: str, data_root: str, split: str, image_id: str, width: 
 
 def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = (),
                  threshold: float | None = None):
-    """Summarise a run (`amn_core.sweep.summarise`) over some classes and images; by default those of its protocol, and all."""
+    """Summarise a run (`amn_core.sweep.summarise`), by default over its protocol's classes and all images."""
     return read_summary(*mark_version(run), averaging, classes or run.scored_classes, images, threshold, run)
 
 
