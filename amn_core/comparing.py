@@ -40,12 +40,17 @@ def compare(config: CompareConfig) -> dict[str, Any]:
 
 def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
-    classes = parse_classes(config.classes or ",".join(run.scored_classes), run.class_names)
+    classes = choose_classes(config.classes, run)
     images = read_id_list(Path(config.images)) if config.images else None
     summary = summarise(counts, config.protocol, classes=classes, images=images).to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": config.protocol, "classes": classes or "all"}
     return {"name": run.name, "method": run.method} | summary | {"protocol": protocol}
+
+
+def choose_classes(text: str, run: Run) -> list[str] | None:
+    """Choose the classes to average over: those that were asked for, else those of the run's protocol; None for all."""
+    return parse_classes(text or ",".join(run.scored_classes), run.class_names)
 
 
 def parse_classes(text: str, class_names: tuple[str, ...]) -> list[str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amn_core.comparing import parse_classes
+from amn_core.comparing import choose_classes
 from amn_core.data.lists import read_id_list
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.styles import PAGES, Look, Page, build_looks
@@ -106,7 +106,7 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     check_comparable(runs, counts)
     counts, left_out = keep_common(counts, config.images)
     protocol = find_protocol(config.protocol)
-    classes = parse_classes(config.classes, runs[0].class_names)
+    classes = choose_classes(config.classes, runs[0])
     looks = build_looks([run.method for run in runs], name_runs(runs))
     summaries = [summarise(one, protocol, classes) for one in counts]
     indices, chosen = choose_thresholds(config.threshold, counts, summaries)
