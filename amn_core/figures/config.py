@@ -62,7 +62,7 @@ class FigureConfig:
     height: float | None = option(None, "height in inches; by default one that fits")
     dpi: int = option(300, "resolution of pictures inside, and of PNG")
     protocol: str = option("irn", "averaging rule: irn, seam or toco", choices=("irn", "seam", "toco"))
-    classes: str = option("", "class names or ids to average over, or all; by default those of the first run's protocol")
+    classes: str = option("", "names or ids of the classes to average over, or all; by default the protocol's")
     images: str = option("", "list of image ids to restrict every run to")
     threshold: str = choose(
         "peak", "threshold of each run: peak, a number, or one for each run, separated by commas", *AT_THRESHOLD)
