@@ -409,20 +409,20 @@ def build_figure(config, folders: tuple[Path, ...]):
     """Build a figure for print (`amn_core.figures.make.build_output`), read from these folders."""
     marks = tuple(path.stat().st_mtime_ns for folder in folders
                   for path in (folder / "run.json", folder / "counts.npz", folder / "metrics.jsonl") if path.is_file())
-    return draw_figure(config, folders, marks)
+    return draw_figure(config, tuple(map(str, folders)), marks)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Drawing…")
-def draw_figure(config, folders: tuple[Path, ...], marks: tuple[int, ...]):
+def draw_figure(config, folders: tuple[str, ...], marks: tuple[int, ...]):
     """Draw a figure, once for each config and version of what it is made from."""
     from amn_core.figures.make import build_output
 
-    return build_output(config, tuple(map(str, folders)))
+    return build_output(config, folders)
 
 
 @st.cache_data(ttl="5s", show_spinner=False)
 def find_trainings() -> dict[str, Path]:
-    """Find the folders of trainings, up to four levels below ``runs/``, ``jobs/`` and the other roots, by their path."""
+    """Find the folders of trainings by their path, up to four levels below the roots of runs and ``jobs/``."""
     found = {}
     for root in (*roots.list_run_roots(), roots.REPOSITORY / "jobs"):
         for depth in range(1, 5):

@@ -118,6 +118,9 @@ PARAMS: dict[str, Param] = {
     "points": Param("image", read_one_of("image", "class")),  # one point an image or a class
     "job": Param(None),                      # id of the job that Train shows
     "sheet": Param(False, **FLAG),           # photographs instead of a table
+    # Figures
+    "figure": Param("miou"),
+    "options": Param((), **LIST),            # name=value of each option that is not its default
     # Lessons
     "scene": Param(None),                    # image id
     "focus": Param(None),                    # class that the lesson looks at
