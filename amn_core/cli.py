@@ -50,6 +50,9 @@ COMMANDS = {
     "estimate": Command(
         "amn_core.configs:ReproduceConfig", "amn_core.estimate:estimate",
         "measure a few steps and say how long reproduce would take", "amn_core.estimate:format_estimate"),
+    "knob": Command(
+        "amn_core.knob:KnobConfig", "amn_core.knob:measure_knob",
+        "train on drawn scenes at several settings of their knob, and print the table", "amn_core.knob:format_knob"),
     "import": Command(
         "amn_core.importing:ImportConfig", "amn_core.importing:run_import",
         "read another method's maps or masks as a run", "amn_core.import_report:format_report"),
