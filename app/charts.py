@@ -218,7 +218,7 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
     for cloud in clouds:
         add_scatter(
             traces, x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.label, customdata=list(cloud.names),
-            marker=build_mark(cloud.style, 7, 0.4, edge=0) if is_dense else build_mark(cloud.style, 11, 0.9),
+            marker=build_mark(cloud.style, 7, 0.55, edge=0) if is_dense else build_mark(cloud.style, 11, 0.9),
             hovertemplate=f"%{{customdata}}<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}"
                           f"<extra>{cloud.style.label}</extra>",
         )

@@ -41,6 +41,8 @@ TOPICS = (
     Topic("Ground truth", read_protocol("ground_truth"), "The scores are against different masks.", True),
     Topic("Pixels to ignore", read_protocol("ignore"),
           "Leaving pixels out or counting them as errors moves a score by many points.", True),
+    Topic("Classes that count", read_protocol("classes"),
+          "Their own means are over different classes; the screens take the same for all.", False),
     Topic("Image labels", lambda run: run.meta.get("label_source"),
           "A run that is told other labels of an image has another task.", False),
     Topic("Normalisation", read_protocol("normalisation"),

@@ -55,9 +55,10 @@ def render_summaries(choice: controls.Choice) -> None:
     with right:
         st.markdown("**A rescaling cannot change**")
         st.table(tables.build_summary_table(summaries, tables.SCALE_FREE, choice.threshold), border="horizontal")
-    st.caption(f"{next(iter(summaries.values())).images} images · {AVERAGINGS[choice.averaging]} · ground truth 255 "
-               "left out · bold: the better one, where scales do not matter · :orange-badge[oracle] chosen on the "
-               "ground truth of these images.")
+    classes = f"over {', '.join(choice.classes)}" if choice.classes else "over all classes"
+    st.caption(f"{next(iter(summaries.values())).images} images · mean {classes} · {AVERAGINGS[choice.averaging]} · "
+               "ground truth 255 left out · bold: the better one, where scales do not matter · :orange-badge[oracle] "
+               "chosen on the ground truth of these images.")
 
 
 def render_losers(choice: controls.Choice) -> None:

@@ -25,27 +25,31 @@ def render() -> None:
     if not len(table):
         st.info("No image fits. Clear the name or the filters above.", icon=":material/filter_alt_off:")
         return
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with bar:
+        st.markdown(describe_table(table, choice.threshold), width="stretch")
+        st.segmented_control("Show as", list(SHAPES), format_func=SHAPES.get, required=True,
+                             label_visibility="collapsed", **state.bind("sheet"))
     if state.get("sheet"):
         render_sheet(choice, key, table)
     else:
-        render_table(choice, table)
+        render_table(choice, table, bar)
 
 
 def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
     """Render which run's figures are listed, which images and in what order; returns the run's key and the table."""
     names = {key: choice.styles[key].label for key in choice.runs}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        key = st.selectbox("Figures of", list(names), format_func=names.get, width=190,
+        key = st.selectbox("Figures of", list(names), format_func=names.get, width=180,
                            **controls.bind_run("of", list(names), -1))
         table = build_images(choice, key)
-        find = st.text_input("Find image", placeholder="Part of its name", width=170, **state.bind("find"))
+        find = st.text_input("Find image", placeholder="Part of its name", width=150, **state.bind("find"))
         classes = [None, *sorted({name for present in table["classes"] for name in present})]
         st.selectbox("With class", classes, format_func=lambda name: name or "Any", width=150,
                      **state.bind("only", classes))
         st.selectbox("Sort by", list(SORTS), format_func=lambda name: SORTS[name].title, width=230,
                      **state.bind("sort", list(SORTS)))
         st.toggle("Lowest first", **state.bind("ascending"))
-        st.segmented_control("Show as", list(SHAPES), format_func=SHAPES.get, required=True, **state.bind("sheet"))
     return key, sort_images(keep_images(table, find))
 
 
@@ -63,16 +67,14 @@ def sort_images(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last", ignore_index=True)
 
 
-def render_table(choice: controls.Choice, table: pd.DataFrame) -> None:
-    """Render the table, what can be done with its rows, and the way to save it."""
-    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+def render_table(choice: controls.Choice, table: pd.DataFrame, bar) -> None:
+    """Render the table, and into the bar above it what can be done with its rows and the way to save it."""
     event = render_images(choice, table, "all", height=590, on_select="rerun", selection_mode="multi-row",
                           alt="Figures of every image")
     rows = [row for row in event.selection.rows if row < len(table)]
     marked = tuple(table["image"].iloc[rows])
     with bar:
-        st.markdown(describe_table(table, choice.threshold), width="stretch")
-        st.button(f"Curves of the {len(marked)} marked" if marked else "Curves of the marked images",
+        st.button(f"Curves of {len(marked)}" if marked else "Curves of marked",
                   icon=":material/show_chart:", disabled=not marked, on_click=controls.take_subset, args=(marked,))
         render_download(choice, table)
 
@@ -91,6 +93,7 @@ def render_download(choice: controls.Choice, table: pd.DataFrame) -> None:
         joined = table.assign(
             classes=[" ".join(names) for names in table["classes"]], threshold=choice.threshold, run=run.name,
             data=run.meta["data"], split=run.meta["split"], averaging=choice.averaging,
+            averaged_classes=" ".join(choice.classes) or "all",
             normalisation=run.meta["protocol"].get("normalisation", ""),
         )
         return joined.to_csv(index=False).encode()
@@ -106,8 +109,7 @@ def render_sheet(choice: controls.Choice, key: str, table: pd.DataFrame) -> None
                 "under *Data and runs* to see them; the table has every figure.", icon=":material/hide_image:")
         return
     n_pages = -(-len(table) // PAGE)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(describe_table(table, choice.threshold), width="stretch")
+    with st.container(horizontal=True, horizontal_alignment="right"):
         page = min(st.pagination(n_pages, key="sheet-page"), n_pages)
     shown = table.iloc[(page - 1) * PAGE:page * PAGE]
     for start in range(0, len(shown), ROW):
