@@ -145,5 +145,5 @@ def render_figure(figure: Figure, suffix: str, dpi: int, caption: str, record: s
 def name_fallbacks(svg: bytes) -> bytes:
     """Name fonts that may stand in where a reader's machine lacks matplotlib's; text stays text in an SVG."""
     for font, fonts in SVG_FONTS.items():
-        svg = re.sub(f"(?<=font: )([^;\"]*?)'{font}'[^;\"]*".encode(), rf"\1{fonts}".encode(), svg)
+        svg = re.sub(f"'{font}'(?:, [^;\"]*)?(?=[;\"])".encode(), fonts.encode(), svg)
     return svg

@@ -91,8 +91,9 @@ def render_option(name: str, stored: dict[str, Any], threshold: float) -> Any:
         return st.toggle(label, key=key, help=tip)
     if HINTS[name] is str:
         return st.text_input(label, key=key, help=tip)
-    step = {"step": STEPS[name]} if name in STEPS else {}
-    return st.number_input(label, key=key, help=tip, placeholder="fits", **step)
+    # the step makes the number whole or not; without a value the field may be empty
+    value = st.number_input(label, key=key, help=tip, placeholder="as it fits", step=STEPS.get(name, 1), value=None)
+    return field.default if value is None else value
 
 
 def render_threshold(key: str, threshold: float) -> str:
