@@ -75,8 +75,8 @@ def read_image_scores(path: str, modified: int, averaging: str, classes: tuple, 
 def find_dataset(data: str, data_root: str, split: str) -> Dataset | None:
     """Open the data set that a run was made on, if its images are on this machine.
 
-    Drawn data sets always are. For files, the folder that the run remembers is tried first, then every data
-    set of the same kind and folder name that the user told of. None if there is none.
+    Drawn data sets always are. For files, the folder that the run remembers is tried first, then those of
+    other runs on the same data, then every data set of the same kind that the user told of. None if there is none.
     """
     for spec in list_candidates(data, data_root):
         try:
@@ -93,7 +93,9 @@ def list_candidates(data: str, data_root: str) -> list[str]:
         return [data]
     told = [spec for spec in roots.list_data_specs() if spec.startswith(f"{kind}:")]
     told.sort(key=lambda spec: not spec.rstrip("/").endswith(f"/{name}"))
-    return [f"{kind}:{data_root}"] * bool(data_root) + told
+    remembered = [run.meta.get("data_root", "") for run in find_runs().values() if run.meta["data"] == data]
+    known = [f"{kind}:{root}" for root in (data_root, *remembered) if root]
+    return list(dict.fromkeys([*known, *told]))
 
 
 def get_dataset(run: Run) -> Dataset | None:

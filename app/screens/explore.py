@@ -140,6 +140,7 @@ def render_no_images(run, groups: dict) -> None:
         f"These runs were made on `{data}`. Their curves and tables are all here; to see the images, add the folder "
         f"of the data set on **Data and runs**, or start the app with `AMN_DATA={kind}:FOLDER`."
     )
+    st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
     others = [key for key, members in groups.items() if cached.get_dataset(next(iter(members.values())))]
     for key in others[:2]:
         st.button(f"Look at {cached.describe_group(key)}", on_click=lambda key=key: state.put("data", key))

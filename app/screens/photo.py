@@ -121,7 +121,7 @@ def render_live(photo: Photo, maps: dict, class_names: tuple[str, ...]) -> None:
     """Draw the canvas and the downloads; a released threshold reruns these alone."""
     meta, blob = pack_methods("Your photo", photo.image, maps, class_names)
     classes = "-".join(str(class_id) for class_id in next(iter(maps.values()))[1])
-    render_canvas(meta, blob, f"{photo.digest}/{classes}/{len(maps)}", key="photo-canvas")
+    render_canvas(meta, blob, f"{photo.digest}/{classes}/{len(maps)}", key="photo-canvas", reserve=84)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.selectbox("Save", list(maps), index=len(maps) - 1, format_func=METHOD_LABELS.get, width=220)
         render_downloads(photo, *maps[method], class_names, method)

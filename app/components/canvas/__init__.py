@@ -32,7 +32,7 @@ _mount = st.components.v2.component(
 
 def render_canvas(
     meta: dict[str, Any], blob: np.ndarray, revision: str, key: str = "canvas", place: tuple[int, int] = (0, 0),
-    on_step: Callable[[int], None] | None = None,
+    reserve: int = 0, on_step: Callable[[int], None] | None = None,
 ) -> None:
     """Put the canvas on the screen; the shared state follows it.
 
@@ -41,10 +41,11 @@ def render_canvas(
     Args:
         meta, blob: of `pack_image`. revision: changes whenever they do.
         place: position of the image in its list, from 1, and the length of the list; (0, 0) for a single image.
-        on_step: called with -1 or 1 for the image before or after.
+        reserve: pixels of the window to leave free below. on_step: called with -1 or 1 for the image before or after.
     """
     described = {
-        **meta, "position": place[0], "total": place[1], "revision": f"{revision}/{place}", "start": get_start(key),
+        **meta, "position": place[0], "total": place[1], "reserve": reserve, "revision": f"{revision}/{place}",
+        "start": get_start(key),
     }
 
     def take_view() -> None:

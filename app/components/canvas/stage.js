@@ -3,7 +3,7 @@
 const GAP = 10;
 const CAPTION = 26;
 const SIDE = 392;
-const SMALLEST = 210;
+const SMALLEST = 160;
 const DEEPEST = 24;
 
 function listPanels(app) {
@@ -93,7 +93,7 @@ function layOut(app) {
   const width = app.root.clientWidth;
   if (!width) return;
   const top = app.root.getBoundingClientRect().top + window.scrollY;
-  const height = Math.max(430, window.innerHeight - Math.min(top, 260) - app.find(".bar").offsetHeight - 28);
+  const height = Math.max(430, window.innerHeight - Math.min(top, 260) - app.find(".bar").offsetHeight - 28 - app.model.meta.reserve);
   const below = { place: "below", ...fitPanels(app, width, height - app.find(".instrument").offsetHeight - 16) };
   const beside = { place: "side", ...fitPanels(app, width - SIDE - 20, height) };
   const chosen = width > 780 && beside.size * 1.15 >= below.size ? beside : below;
@@ -144,11 +144,11 @@ function drawPanel(app, panel) {
 // Dashed, so that it is told from the prediction's line without colour; as wide at every zoom.
 function drawTruth(app, context, zoom) {
   const wide = (window.devicePixelRatio || 1) / zoom;
-  context.lineWidth = 3 * wide;
+  context.lineWidth = 2.6 * wide;
   context.setLineDash([]);
   context.strokeStyle = "rgb(0 0 0 / 55%)";
   context.stroke(app.model.truthPath);
-  context.lineWidth = 1.6 * wide;
+  context.lineWidth = 1.4 * wide;
   context.setLineDash([6 * wide, 3 * wide]);
   context.strokeStyle = "rgb(255 214 0)";
   context.stroke(app.model.truthPath);
