@@ -1,0 +1,78 @@
+"""Figures previews what the command makes, and keeps its options in the URL."""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from amn_core.figures.config import FIGURES, FigureConfig
+from amn_core.figures.make import make_figure
+from amn_core.options import add_options, read_options
+
+QUICK = "resamples=20~dpi=60"
+
+
+@pytest.fixture
+def open_figures(open_app, group):
+    """Open Figures on the drawn scenes, with few resamples."""
+    def open_screen(**query):
+        return open_app("figures", **{"data": group, "options": QUICK, **query})
+
+    return open_screen
+
+
+def read_command(at) -> list[str]:
+    """Read the words of the command on the screen."""
+    return shlex.split(at.code[0].value)
+
+
+def test_every_figure_opens(open_figures):
+    at = open_figures()
+    for name in FIGURES:
+        at.selectbox(key="widget:figure").set_value(name).run()
+        assert not at.exception, name
+        assert name == "training" or read_command(at)[:5] == ["python", "-m", "amn_core", "figure", name]
+
+
+def test_preview_has_a_caption_with_the_protocol(open_figures):
+    at = open_figures(figure="miou")
+    caption = next(block.value for block in at.markdown if block.value.startswith("**Caption**"))
+    assert "protocol irn" in caption
+    assert "20 resamples" in caption
+    assert at.get("imgs") or at.get("image")
+
+
+def test_command_on_the_screen_makes_the_record_on_the_screen(open_figures, tmp_path, monkeypatch):
+    at = open_figures(figure="classes", t="0.300")
+    at.button_group(key="figure-option:threshold").set_value("current").run()
+    parser = argparse.ArgumentParser()
+    add_options(parser, FigureConfig)
+    config = read_options(parser.parse_args(read_command(at)[4:]), FigureConfig)
+    assert (config.name, config.threshold) == ("classes", "0.300")
+    monkeypatch.chdir(tmp_path)
+    made = make_figure(config)
+    assert json.loads(Path(made["record"]).read_text(encoding="utf-8")) == json.loads(at.json[0].value)
+
+
+def test_options_come_from_the_url_and_go_back(open_figures):
+    at = open_figures(figure="histograms", options=f"{QUICK}~mirror=1~preset=eccv~resamples=many")
+    assert at.toggle(key="figure-option:mirror").value is True
+    assert at.selectbox(key="figure-option:preset").value == "eccv"
+    assert "--mirror" in read_command(at)
+    assert "mirror=1" in str(at.query_params["options"])
+    assert "many" not in str(at.query_params["options"])
+
+
+def test_difference_of_one_run_says_what_is_missing(open_figures):
+    at = open_figures(figure="class-differences", runs="drawn/cam")
+    assert any("needs two runs" in info.value for info in at.info)
+
+
+def test_files_are_offered_in_every_format(open_page, group):
+    page = open_page("figures", data=group, options=QUICK, figure="best-thresholds")
+    for label, start in (("PDF", b"%PDF"), ("SVG", b"<?xml"), ("PNG", b"\x89PNG"), ("Record", b"{")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=label, exact=False).filter(has_text=label).first.click()
+        assert Path(download.value.path()).read_bytes().startswith(start)
