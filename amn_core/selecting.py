@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from amn_core.comparing import format_cell, parse_classes
+from amn_core.comparing import choose_classes, format_cell
 from amn_core.configs import option
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
@@ -19,6 +19,7 @@ from amn_core.sweep.selection import (
     SCOPES,
     Choice,
     ChoiceScore,
+    choose_area,
     choose_fixed,
     choose_oracle,
     choose_unseen,
@@ -36,7 +37,8 @@ class SelectConfig:
     """What `select` needs: runs with counts, and what selectors may look at."""
 
     runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
-    classes: str = option("", "class names or ids to average over, separated by commas; background included by name")
+    classes: str = option("", "class names or ids to average over, background included, or all; "
+                          "by default those of each run's protocol")
     protocol: str = option("irn", "averaging rule: irn, seam or toco")
     part: str = option("all", "images to choose and score on; the labelled images come from the other half",
                        choices=("all", "even", "odd"))
@@ -54,9 +56,9 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
 
     Returns:
         One dict for each run and selector, best first within a run: ``run, method, selector, title, source,
-        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class, image, or image and class), ``threshold`` (the
-        median where there are many), ``miou, miou_low, miou_high, regret, regret_low, regret_high`` (fractions
-        of 1, 95 % intervals), ``images`` and ``part``.
+        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class, image, or image and class),
+        ``threshold`` (the median where there are many), ``miou, miou_low, miou_high, regret, regret_low,
+        regret_high`` (fractions of 1, 95 % intervals), ``images`` and ``part``.
 
     Raises:
         ValueError: no run, runs without counts, or an unknown class, protocol or number of labels.
@@ -65,16 +67,22 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
         raise ValueError("no run to choose a threshold for: give at least one run folder with counts")
     runs = [load_run(path) for path in config.runs]
     extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
-    return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices)]
+    cams = [run for run in runs if run.method == "cam"]
+    return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices, cams)]
 
 
-def select_run(config: SelectConfig, run: Run, extra: Sequence[Choice] = ()) -> list[dict[str, Any]]:
-    """Choose thresholds for one run and score each, choices made elsewhere included."""
+def select_run(
+    config: SelectConfig, run: Run, extra: Sequence[Choice] = (), cams: Sequence[Run] = ()
+) -> list[dict[str, Any]]:
+    """Choose thresholds for one run and score each, choices made elsewhere included; `cams` lend their area."""
     counts, averaging = run.counts(), find_protocol(config.protocol).averaging
-    classes, sizes = parse_classes(config.classes, run.class_names), parse_sizes(config.labels)
+    classes, sizes = choose_classes(config.classes, run), parse_sizes(config.labels)
     scored = select_part(counts, config.part)
     seen = scored if config.histograms == "counts" else count_blindly(run, scored)
-    rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra)
+    cam = next((c for c in (match_images(one.counts(), scored) for one in cams) if c is not None), None)
+    if cam is not None and config.histograms == "maps":
+        cam = next((count_blindly(one, cam) for one in cams if set(cam.image_ids) <= set(one.map_ids)), None)
+    rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra, cam)
     if sizes:
         folds = build_folds(len(counts.image_ids), config.part)
         rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
@@ -84,18 +92,25 @@ def select_run(config: SelectConfig, run: Run, extra: Sequence[Choice] = ()) -> 
 
 def score_selectors(
     scored: Counts, method: str, averaging: str = "union", classes=None, resamples: int = 400, seed: int = 0,
-    seen: Counts | None = None, extra: Sequence[Choice] = (),
+    seen: Counts | None = None, extra: Sequence[Choice] = (), cam: Counts | None = None,
 ) -> list[dict[str, Any]]:
     """Choose with every selector but those with labels, and describe each choice and what it gives as a row.
 
     Args:
         scored: counts of the images to score on. method: of the run, for the constants. seen: counts of what
             selectors without ground truth look at, `scored` by default. extra: choices made elsewhere.
+        cam: of a CAM on the same images, whose area is lent; none by default.
     """
-    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored), *extra,
+    lent = [] if cam is None else [choose_area(seen or scored, cam)]
+    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored), *lent, *extra,
                *choose_oracle(scored, averaging, classes)]
     scores = score_choices(scored, choices, averaging, classes, resamples, seed)
     return [describe_choice(choice, score, scored.thresholds) for choice, score in zip(choices, scores, strict=True)]
+
+
+def match_images(counts: Counts, wanted: Counts) -> Counts | None:
+    """Select the images of other counts; None where some are missing."""
+    return counts.select(wanted.image_ids) if set(wanted.image_ids) <= set(counts.image_ids) else None
 
 
 def select_part(counts: Counts, part: str) -> Counts:

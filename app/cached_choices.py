@@ -18,16 +18,26 @@ def select_part(run: Run, images: tuple[str, ...], part: str):
 
 def load_choices(run: Run, averaging: str, classes: tuple[str, ...], images: tuple[str, ...], part: str) -> list[dict]:
     """Score every selector on a run (`amn_core.selecting.score_selectors`), best first."""
-    return read_choices(*cached.mark_version(run), averaging, classes, images, part, run)
+    cam = find_cam(run)
+    marks = cached.mark_version(run) + (cached.mark_version(cam) if cam else ())
+    return read_choices(marks, averaging, classes, images, part, run, cam)
+
+
+def find_cam(run: Run) -> Run | None:
+    """Find a CAM on the same data that lends the area of its mask: the run itself, or the first with counts."""
+    group = next(runs for runs in cached.group_runs().values() if run.path in {one.path for one in runs.values()})
+    cams = [one for one in group.values() if one.method == "cam" and one.has_counts]
+    return run if run.method == "cam" else next(iter(cams), None)
 
 
 @st.cache_resource(max_entries=48, show_spinner="Choosing thresholds in every way…")
-def read_choices(path: str, modified: int, averaging: str, classes: tuple, images: tuple, part: str, _run: Run):
+def read_choices(marks: tuple, averaging: str, classes: tuple, images: tuple, part: str, _run: Run, _cam: Run | None):
     """Score every selector, once for each version of the counts and each question."""
-    from amn_core.selecting import score_selectors
+    from amn_core.selecting import match_images, score_selectors
 
     _, scored = select_part(_run, images, part)
-    rows = score_selectors(scored, _run.method, averaging, list(classes) or None, cached.RESAMPLES)
+    cam = match_images(cached.load_counts(_cam), scored) if _cam else None
+    rows = score_selectors(scored, _run.method, averaging, list(classes) or None, cached.RESAMPLES, cam=cam)
     return sorted(rows, key=lambda row: row["regret"])
 
 

@@ -10,7 +10,7 @@ from amn_core.sweep.confident import Confident
 from app.plotting import NEUTRAL, PERCENT, RunStyle, Traces, add_scatter, build_figure, build_mark, fade
 
 STEP = 5
-PLACES = ("bottom right", "top left", "bottom right", "top right")
+PLACES = ("bottom right", "top left", "bottom right", "top left")
 LEVELS = {"start": 50, "end": 95, "size": 5}
 
 
@@ -28,7 +28,7 @@ def draw_budget(budgets: Sequence[tuple[RunStyle, Budget, float | None]], tolera
         add_scatter(
             traces, x=np.concatenate([x, x[::-1]]), mode="lines", line={"width": 0}, hoverinfo="skip",
             y=np.concatenate([budget.regret_low, budget.regret_high[::-1]]) * PERCENT, fill="toself",
-            fillcolor=fade(style.colour, 0.10), showlegend=False, legendgroup=name)
+            fillcolor=fade(style.colour, 0.06), showlegend=False, legendgroup=name)
         add_scatter(
             traces, x=x, y=budget.regret * PERCENT, name=name, legendgroup=name, mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2.4}, marker=build_mark(style, 9),
@@ -74,7 +74,8 @@ def draw_plane(confident: Confident, pairs: Sequence[tuple[str, float, float]], 
                       "coverage %{customdata[3]:.1f} %<extra></extra>")
     add_scatter(
         traces, x=[pair[1] for pair in pairs], y=[pair[2] for pair in pairs], text=[pair[0] for pair in pairs],
-        mode="markers+text", textposition=[PLACES[i % len(PLACES)] for i in range(len(pairs))], textfont={"color": "white", "size": 12}, showlegend=False,
+        mode="markers+text", textposition=[PLACES[i % len(PLACES)] for i in range(len(pairs))],
+        textfont={"color": "white", "size": 12}, showlegend=False,
         marker={"size": 10, "color": "white", "symbol": "x", "line": {"color": "black", "width": 1}},
         customdata=[pair[1:] for pair in pairs],
         hovertemplate="%{text}: %{x:.3f} and %{y:.3f}<extra></extra>")

@@ -60,6 +60,18 @@ def find_bin_variance(thresholds: np.ndarray) -> float:
     return float(np.median(np.diff(thresholds)) ** 2 / 12) if len(thresholds) > 1 else SMALL
 
 
+def find_maximum_entropy(bins: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Find the maximum entropy threshold: the two sides, each a distribution of its own, have the largest entropy.
+
+    Source: Kapur, Sahoo and Wong, "A new method for gray-level picture thresholding using the entropy of the
+    histogram", 1985, eq. 15. Depends on the grid, as entropies of histograms do.
+    """
+    share = divide(bins, bins.sum(axis=-1, keepdims=True, dtype=np.float64))
+    sides = split_sums(share, np.ones(bins.shape[-1]))
+    terms = split_sums(-share * np.log(np.maximum(share, SMALL)), np.ones(bins.shape[-1]))
+    return find_best(sum(divide(term, part) + np.log(np.maximum(part, SMALL)) for term, part in zip(terms, sides)))
+
+
 def find_triangle(bins: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Find the triangle threshold: the bin farthest below the line from the highest bin to the longer tail's end.
 

@@ -17,13 +17,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from amn_core.constants import BACKGROUND
-from amn_core.sweep.confusion import average_iou, check_averaging, divide, find_classes, score_confusion, score_iou
+from amn_core.sweep.confusion import (
+    average_iou,
+    check_averaging,
+    divide,
+    find_classes,
+    score_confusion,
+    score_iou,
+    sum_above,
+)
 from amn_core.sweep.counts import Counts
 from amn_core.sweep.curves import find_peak, find_threshold, take_at
 from amn_core.sweep.histograms import (
     find_beta_mixture,
     find_expected_iou,
     find_gaussian_mixture,
+    find_maximum_entropy,
     find_minimum_error,
     find_otsu,
     find_stable,
@@ -49,6 +58,7 @@ class Chooser:
 CHOOSERS = {
     "otsu": Chooser("Otsu", "Otsu 1979", find_otsu),
     "minimum-error": Chooser("Minimum error", "Kittler and Illingworth 1986", find_minimum_error),
+    "maximum-entropy": Chooser("Maximum entropy", "Kapur, Sahoo and Wong 1985", find_maximum_entropy),
     "gaussian-mixture": Chooser("Mixture of two Gaussians", "Dempster, Laird and Rubin 1977", find_gaussian_mixture),
     "beta-mixture": Chooser("Mixture of two Betas", "moments: Schröder and Rahmann 2017", find_beta_mixture),
     "triangle": Chooser("Triangle", "Zack, Rogers and Latt 1977", find_triangle),
@@ -142,6 +152,27 @@ def choose_unseen(counts: Counts, name: str, scope: str = "data set") -> Choice:
         whole = chooser.find(sum_histograms(counts, "data set"), counts.thresholds)
         index = np.where(bins.sum(axis=-1) > 0, index, whole)
     return Choice(name, chooser.title, "none", chooser.source, scope, index)
+
+
+def choose_area(counts: Counts, cam: Counts) -> Choice:
+    """Choose the threshold at which a method calls as many pixels foreground as Otsu's threshold does of a CAM (ours).
+
+    Both look at the same objects, so their masks should be as large; a network that was trained with balanced
+    classes, as AMN is, spreads its activation and moves its own Otsu threshold, while the CAM's stays put. For
+    the CAM itself it is Otsu's threshold.
+
+    Args:
+        counts, cam: of the same images, to compare like with like.
+    """
+    size = share_above(cam)[int(choose_unseen(cam, "otsu").index)]
+    index = np.argmin(np.abs(share_above(counts) - size))
+    return Choice("cam-area", "Area of the CAM's Otsu mask", "none", "ours", "data set", np.asarray(index))
+
+
+def share_above(counts: Counts) -> np.ndarray:
+    """Find the share of pixels above each threshold: (T,)."""
+    bins = sum_histograms(counts, "data set")
+    return divide(sum_above(bins), bins.sum())
 
 
 def choose_fixed(thresholds: np.ndarray, method: str) -> list[Choice]:

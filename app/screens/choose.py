@@ -1,6 +1,5 @@
 """Choose a threshold: with no ground truth, with a little, and what each choice costs."""
 
-import numpy as np
 import streamlit as st
 
 from app import cached_choices, choice_charts, choices, controls, state
@@ -120,10 +119,9 @@ def render_plane(choice: Choice, key: str, part: str) -> None:
 def take_pair(name: str) -> None:
     """Set both thresholds to those of the point that was clicked."""
     points = st.session_state[name].selection.points
-    if points and points[0].get("customdata") is not None:
-        foreground, background = np.ravel(points[0]["customdata"])[:2]
-        state.put("t", float(foreground))
-        state.put("low", float(background))
+    if points and points[0]["y"] <= points[0]["x"]:
+        state.put("t", round(float(points[0]["x"]), 3))
+        state.put("low", round(float(points[0]["y"]), 3))
 
 
 def render_pairs(choice: Choice, key: str, part: str) -> None:

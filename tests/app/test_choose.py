@@ -33,7 +33,8 @@ def test_choose_lists_every_selector_with_what_it_used(open_choose, runs):
     at = open_choose(of="drawn/cam")
     assert not at.exception
     table = at.dataframe[0].value
-    rows = sorted(score_selectors(runs["cam"].counts(), "cam", resamples=0), key=lambda row: row["regret"])
+    counts = runs["cam"].counts()
+    rows = sorted(score_selectors(counts, "cam", resamples=0, cam=counts), key=lambda row: row["regret"])
     expected = [row for row in rows if row["scope"] == "data set"]
     np.testing.assert_allclose(table["miou"], [row["miou"] * 100 for row in expected])
     used = dict(zip(table["selector"], table["uses"], strict=True))
@@ -51,8 +52,8 @@ def test_choose_shows_classes_and_images_when_asked(open_choose):
 
 def test_choose_shows_the_run_that_is_chosen(open_choose):
     first, second = (open_choose(of=f"drawn/{method}") for method in ("cam", "amn"))
-    assert any("CAM: Otsu gives" in text.value for text in first.markdown)
-    assert any("AMN: Otsu gives" in text.value for text in second.markdown)
+    assert any("CAM: Area of the CAM's Otsu mask gives" in text.value for text in first.markdown)
+    assert any("AMN: Area of the CAM's Otsu mask gives" in text.value for text in second.markdown)
     fixed = {at: dict(zip(at.dataframe[0].value["selector"], at.dataframe[0].value["threshold"], strict=True))
              for at in (first, second)}
     assert fixed[first]["The paper's constant"] == 0.15 and fixed[second]["The paper's constant"] == 0.25

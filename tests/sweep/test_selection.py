@@ -11,13 +11,14 @@ from amn_core.formats.counts import save_counts
 from amn_core.formats.maps import save_map
 from amn_core.formats.runs import save_run
 from amn_core.sweep import CountsBuilder, score_confusion, score_miou
-from amn_core.sweep.agreement import count_agreement, count_components, find_strongest, score_agreement
+from amn_core.sweep.agreement import count_agreement, count_components, find_strongest, score_agreement, sum_edges
 from amn_core.sweep.budget import build_folds, find_needed, score_budget
 from amn_core.sweep.confident import find_widest, score_confident
 from amn_core.sweep.histograms import (
     find_beta_mixture,
     find_expected_iou,
     find_gaussian_mixture,
+    find_maximum_entropy,
     find_minimum_error,
     find_otsu,
     find_stable,
@@ -25,8 +26,10 @@ from amn_core.sweep.histograms import (
 )
 from amn_core.sweep.selection import (
     CHOOSERS,
+    PAIR,
     SCOPES,
     Choice,
+    choose_area,
     choose_fixed,
     choose_oracle,
     choose_unseen,
@@ -89,6 +92,16 @@ def test_expected_iou_finds_the_best_mask_for_calibrated_probabilities():
     assert GRID[best] == pytest.approx(soft[best] / (1 + soft[best]), abs=0.005)
 
 
+def test_maximum_entropy_equals_its_definition():
+    bins = np.random.default_rng(8).integers(0, 30, len(GRID) + 1)
+    share = bins / bins.sum()
+    entropies = []
+    for j in range(len(GRID)):
+        sides = [side / side.sum() for side in (share[:j + 1], share[j + 1:])]
+        entropies.append(sum(-(side[side > 0] * np.log(side[side > 0])).sum() for side in sides))
+    assert find_maximum_entropy(bins, GRID) == np.argmax(entropies)
+
+
 def test_triangle_finds_the_foot_of_a_steep_hill():
     bins = np.full(len(GRID) + 1, 10)
     bins[:11] = 1000 - 99 * np.arange(11)
@@ -147,13 +160,14 @@ def score_plainly(maps: dict, thresholds: dict) -> float:
     return float(score_miou(confusion))
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", [*SCOPES, PAIR])
 def test_choices_score_as_masks_cut_one_by_one(scope):
     counts, maps = build_counts(6)
-    index = {"data set": np.asarray(80), "class": np.array([0, 60, 110]), "image": np.arange(40, 160, 20)}[scope]
+    index = {"data set": np.asarray(80), "class": np.array([0, 60, 110]), "image": np.arange(40, 160, 20),
+             PAIR: np.arange(30, 120, 5).reshape(6, 3)}[scope]
     choice = Choice("x", "X", "none", "ours", scope, index)
     each = {
-        (image, c): GRID[int(index if scope == "data set" else index[c] if scope == "class" else index[i])]
+        (image, c): GRID[int(index[{"data set": (), "class": c, "image": i, PAIR: (i, c)}[scope]])]
         for i, image in enumerate(maps) for c in (1, 2)
     }
     score = score_choices(counts, [choice], resamples=0)[0]
@@ -194,6 +208,18 @@ def test_unseen_choice_of_an_absent_class_is_that_of_the_data_set():
     only = counts.select([i for i, (_, ids, _) in maps.items() if ids.tolist() == [1]])
     whole, by_class = choose_unseen(only, "otsu"), choose_unseen(only, "otsu", "class")
     assert by_class.index[2] == whole.index == by_class.index[1]
+
+
+def test_area_of_the_cam_is_found_again_after_its_maps_are_rescaled():
+    _, maps = build_counts()
+    builders = CountsBuilder(NAMES), CountsBuilder(NAMES)
+    for image, (cam, ids, gt) in maps.items():
+        builders[0].add(image, cam, ids, gt)
+        builders[1].add(image, np.sqrt(cam), ids, gt)
+    cam, other = (builder.build() for builder in builders)
+    assert choose_area(cam, cam).index == choose_unseen(cam, "otsu").index
+    otsu = GRID[choose_unseen(cam, "otsu").index]
+    assert GRID[choose_area(other, cam).index] == pytest.approx(np.sqrt(otsu), abs=0.0051)
 
 
 def test_fixed_choices_are_the_published_constants():
@@ -302,6 +328,20 @@ def test_agreement_equals_kappa_of_masks_cut_at_both_thresholds():
 def test_components_are_those_that_a_flood_finds():
     bins = np.random.default_rng(6).integers(0, 6, (12, 15))
     assert count_components(bins, 5).tolist() == [count_by_flood(bins > j) for j in range(5)]
+
+
+def test_edges_equal_walking_along_masks():
+    rng = np.random.default_rng(9)
+    bins, image = rng.integers(0, 6, (7, 9)), rng.integers(0, 256, (7, 9, 3)).astype(np.uint8)
+    sums = sum_edges(bins, image, 5)
+    for j in range(5):
+        change, length = 0.0, 0
+        for y, x in np.ndindex(bins.shape):
+            for other in ((y + 1, x), (y, x + 1)):
+                if other[0] < 7 and other[1] < 9 and (bins[y, x] > j) != (bins[other] > j):
+                    change += np.linalg.norm(image[y, x].astype(float) - image[other])
+                    length += 1
+        assert sums[:, j] == pytest.approx([change, length])
 
 
 def count_by_flood(mask: np.ndarray) -> int:
