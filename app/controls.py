@@ -70,7 +70,7 @@ def find_groups() -> dict[str, dict[str, Run]]:
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:
     """Render the choice of data set and split; one alone is only named."""
     options = list(groups)
-    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=270,
+    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=205,
                         **state.bind("data", options))
 
 
@@ -91,8 +91,8 @@ def render_runs(runs: dict[str, Run]) -> list[str]:
 
 def render_threshold(runs: dict[str, Run]) -> None:
     """Render the shared threshold, and the way to set it to a run's peak."""
-    st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=240, **state.bind("t"))
-    with st.popover("Set to a peak", icon=":material/my_location:"):
+    st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=190, **state.bind("t"))
+    with st.popover("Peaks", icon=":material/my_location:", help="Set the threshold to the peak of a run"):
         st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
         for key, run in runs.items():
             peak = cached.load_summary(run, state.get("averaging")).peak_threshold
@@ -105,7 +105,11 @@ def render_protocol(runs: dict[str, Run]) -> None:
     st.radio("A class that is absent from an image set", list(AVERAGINGS), format_func=AVERAGINGS.get,
              **state.bind("averaging", list(AVERAGINGS)))
     options = list(dict.fromkeys(name for run in runs.values() for name in run.class_names))
-    st.multiselect("Classes that count", options, placeholder="All classes", **state.bind("classes", options))
+    own = find_scored_classes(runs)
+    placeholder = f"The {len(own)} of the runs' protocol" if own else "All classes"
+    st.multiselect("Classes that count", options, placeholder=placeholder, **state.bind("classes", options))
+    if own:
+        st.caption(f"The runs' protocol averages over {', '.join(own)}.")
     st.toggle("Only images that all chosen runs have", **state.bind("common"))
     st.caption("Ground truth 255 is never counted. Every number on the screen is under this protocol.")
 
@@ -116,10 +120,16 @@ def build_choice(group: str, runs: dict[str, Run], keys: list[str]) -> Choice:
     styles = dict(zip(whole, build_styles([run.method for run in whole.values()], cached.name_runs(whole).values())))
     chosen = {key: runs[key] for key in keys}
     names = {name for run in chosen.values() for name in run.class_names}
-    classes = tuple(name for name in state.get("classes") if name in names)
+    classes = tuple(name for name in state.get("classes") if name in names) or find_scored_classes(chosen)
     return Choice(
         group, chosen, styles, classes, state.get("averaging"), find_images(chosen), state.get("t"),
     )
+
+
+def find_scored_classes(runs: dict[str, Run]) -> tuple[str, ...]:
+    """Find the classes that the protocols of some runs average over, in the order of the data set; empty means all."""
+    own = {name for run in runs.values() for name in run.scored_classes}
+    return tuple(dict.fromkeys(name for run in runs.values() for name in run.class_names if name in own))
 
 
 def find_images(runs: dict[str, Run]) -> tuple[str, ...]:
