@@ -155,18 +155,18 @@ def choose_unseen(counts: Counts, name: str, scope: str = "data set") -> Choice:
 
 
 def choose_area(counts: Counts, cam: Counts) -> Choice:
-    """Choose the threshold at which a method calls as many pixels foreground as Otsu's threshold does of a CAM (ours).
+    """Choose the threshold at which a method calls as many pixels foreground as a CAM does at maximum entropy (ours).
 
     Both look at the same objects, so their masks should be as large; a network that was trained with balanced
-    classes, as AMN is, spreads its activation and moves its own Otsu threshold, while the CAM's stays put. For
-    the CAM itself it is Otsu's threshold.
+    classes, as AMN is, spreads its activation and moves the thresholds of histograms, while those of the CAM
+    stay put. For the CAM itself it is the threshold of maximum entropy.
 
     Args:
         counts, cam: of the same images, to compare like with like.
     """
-    size = share_above(cam)[int(choose_unseen(cam, "otsu").index)]
+    size = share_above(cam)[int(choose_unseen(cam, "maximum-entropy").index)]
     index = np.argmin(np.abs(share_above(counts) - size))
-    return Choice("cam-area", "Area of the CAM's Otsu mask", "none", "ours", "data set", np.asarray(index))
+    return Choice("cam-area", "Area of the CAM's mask", "none", "ours", "data set", np.asarray(index))
 
 
 def share_above(counts: Counts) -> np.ndarray:
