@@ -41,7 +41,8 @@ def compare(config: CompareConfig) -> dict[str, Any]:
 def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
     classes = choose_classes(config.classes, run)
-    images = read_id_list(Path(config.images)) if config.images else None
+    chosen = read_id_list(Path(config.images)) if config.images else counts.image_ids
+    images = {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
     summary = summarise(counts, config.protocol, classes=classes, images=images).to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": config.protocol, "classes": classes or "all"}

@@ -78,7 +78,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
         "weight_decay": 1e-4, "momentum": 0.9},
     ("scenes", "amn"): {
-        "epochs": 3, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "epochs": 2, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
@@ -160,6 +160,8 @@ class CompareConfig:
                           "by default those of each run's protocol")
     protocol: str = option("irn", "averaging rule: irn, seam or toco")
     images: str = option("", "list of image ids to restrict every run to")
+    part: str = option("all", "all images, or only those at even or odd places of the list, counted from 0",
+                       choices=("all", "even", "odd"))
     json: bool = option(False, "print JSON")
 
 

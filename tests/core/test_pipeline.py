@@ -160,6 +160,8 @@ def test_comparison_can_be_restricted_to_classes_and_images(cam_run: Path, tmp_p
     (tmp_path / "list.txt").write_text("scene_000001\nscene_000003\n")
     two = compare(CompareConfig(runs=(str(cam_run),), images=str(tmp_path / "list.txt")))["runs"][0]
     assert two["images"] == 2
+    even, odd = (compare(CompareConfig(runs=(str(cam_run),), part=part))["runs"][0] for part in ("even", "odd"))
+    assert even["images"] == odd["images"] == 4 and even["miou"] != odd["miou"]
     with pytest.raises(ValueError, match="unicorn"):
         compare(CompareConfig(runs=(str(cam_run),), classes="unicorn"))
 
