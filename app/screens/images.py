@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from amn_core.formats.runs import Run
 from app import cached, controls, state
 from app.browser import SORTS, filter_table
 from app.components.image_table import build_images, render_images
@@ -33,7 +34,7 @@ def render() -> None:
     if state.get("sheet"):
         render_sheet(choice, key, table)
     else:
-        render_table(choice, table, bar)
+        render_table(choice, key, table, bar)
 
 
 def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
@@ -67,7 +68,7 @@ def sort_images(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last", ignore_index=True)
 
 
-def render_table(choice: controls.Choice, table: pd.DataFrame, bar) -> None:
+def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) -> None:
     """Render the table, and into the bar above it what can be done with its rows and the way to save it."""
     event = render_images(choice, table, "all", height=590, on_select="rerun", selection_mode="multi-row",
                           alt="Figures of every image")
@@ -76,7 +77,7 @@ def render_table(choice: controls.Choice, table: pd.DataFrame, bar) -> None:
     with bar:
         st.button(f"Curves of {len(marked)}" if marked else "Curves of marked",
                   icon=":material/show_chart:", disabled=not marked, on_click=controls.take_subset, args=(marked,))
-        render_download(choice, table)
+        render_download(choice, choice.runs[key], table)
 
 
 def describe_table(table: pd.DataFrame, threshold: float) -> str:
@@ -85,11 +86,9 @@ def describe_table(table: pd.DataFrame, threshold: float) -> str:
             f"average, half of them more than {table['regret'].median() * 100:.1f}")
 
 
-def render_download(choice: controls.Choice, table: pd.DataFrame) -> None:
+def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> None:
     """Render the export: fractions of 1, classes joined by spaces, the run and its protocol in every row."""
     def write() -> bytes:
-        key = state.get("of")
-        run = choice.runs[key]
         joined = table.assign(
             classes=[" ".join(names) for names in table["classes"]], threshold=choice.threshold, run=run.name,
             data=run.meta["data"], split=run.meta["split"], averaging=choice.averaging,
@@ -118,7 +117,7 @@ def render_sheet(choice: controls.Choice, key: str, table: pd.DataFrame) -> None
                 render_tile(choice, run, row)
 
 
-def render_tile(choice: controls.Choice, run, row: pd.Series) -> None:
+def render_tile(choice: controls.Choice, run: Run, row: pd.Series) -> None:
     """Render one photograph."""
     names = ", ".join(row["classes"])
     try:
