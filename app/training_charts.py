@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from amn_core.constants import METHOD_COLOURS, METHOD_LABELS
 from amn_core.formats.maps import LEVELS, load_stored_map
@@ -37,8 +37,8 @@ def name_epoch(epoch: int) -> str:
 
 def mix(colour: str, share: float) -> str:
     """Mix a colour ``#RRGGBB`` with the neutral grey: all grey at 0, the colour itself at 1."""
-    pairs = ((int(text[i:i + 2], 16) for i in (1, 3, 5)) for text in (NEUTRAL, colour))
-    return "#" + "".join(f"{round(grey + (own - grey) * share):02X}" for grey, own in zip(*pairs, strict=True))
+    grey, own = (bytes.fromhex(text[1:]) for text in (NEUTRAL, colour))
+    return "#" + bytes(round(a + (b - a) * share) for a, b in zip(grey, own, strict=True)).hex().upper()
 
 
 def build_epoch_style(method: str, epoch: int, last: int) -> RunStyle:
@@ -85,7 +85,7 @@ def draw_loss(method: str, entries: list[dict]) -> go.Figure:
     return build_figure(
         traces, "epoch", f"loss of {METHOD_LABELS[method]}", 340, y_axis={"rangemode": "tozero"},
         yaxis2={"overlaying": "y", "side": "right", "rangemode": "tozero", "showgrid": False, "zeroline": False,
-                "exponentformat": "power", "title": {"text": "learning rate"}},
+                "exponentformat": "e", "nticks": 5, "title": {"text": "learning rate"}},
         hovermode="x unified", margin={"l": 56, "r": 64, "t": 44, "b": 48})
 
 
@@ -123,6 +123,5 @@ def draw_map(probe: Probe, epoch: int, image_id: str, picture: Image.Image) -> I
 
 def place(sheet: Image.Image, tile: Image.Image, left: int, top: int) -> None:
     """Place a tile in the middle of its square."""
-    fitted = tile.copy()
-    fitted.thumbnail((TILE, TILE))
+    fitted = ImageOps.contain(tile, (TILE, TILE))
     sheet.paste(fitted, (left + (TILE - fitted.width) // 2, top + (TILE - fitted.height) // 2))
