@@ -26,7 +26,7 @@ SCREENS = {
 
 def build_pages() -> dict[str, list]:
     """Build the navigation from the screens that are there."""
-    folder = Path(__file__).parent / "screens"
+    folder = Path(__file__).resolve().parent / "screens"
     pages = {
         section: [
             st.Page(folder / f"{name}.py", title=title, url_path=Path(name).name.replace("_", "-"),

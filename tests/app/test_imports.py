@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 at = AppTest.from_file("app/main.py", default_timeout=120).run()
 problems = [error.value for error in at.exception]
 for screen in sorted(Path("app/screens").glob("[!_]*.py")):
-    at.switch_page(f"app/screens/{screen.name}").run()
+    at.switch_page(f"screens/{screen.name}").run()
     problems += [f"{screen.name}: {error.value}" for error in at.exception]
 loaded = sorted({name.partition(".")[0] for name in sys.modules})
 print(json.dumps({"problems": problems, "loaded": loaded}))
