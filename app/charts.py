@@ -228,7 +228,7 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
             marker={**build_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
             hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
         )
-    return build_figure(traces, x_title, y_title, 430, clickmode="event+select", dragmode="lasso")
+    return build_figure(traces, x_title, y_title, 430, clickmode="event+select", dragmode="pan")
 
 
 def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:

@@ -75,9 +75,11 @@ def render_clouds(choice: controls.Choice) -> None:
     if points == "image" and len(marked) > 1:
         st.button(f"Curves of these {len(marked)} images", icon=":material/show_chart:", on_click=controls.take_subset,
                   args=(tuple(marked),))
-    st.caption("A click opens the image in Explore, a lasso marks several. Large marks: medians. The gap changes with "
-               "the scale of the maps." if points == "image" else
-               "A click shows the histograms of the class. The gap changes with the scale of the maps.")
+    st.caption(
+        "A click opens the image in Explore; the lasso above the chart marks several. Large marks: medians. The gap "
+        "changes with the scale of the maps." if points == "image" else
+        "A click shows the histograms of the class. The gap changes with the scale of the maps."
+    )
 
 
 def build_cloud(choice: controls.Choice, key: str, points: str) -> charts.Cloud:
