@@ -17,10 +17,14 @@ def select_part(run: Run, images: tuple[str, ...], part: str):
 
 
 def load_choices(run: Run, averaging: str, classes: tuple[str, ...], images: tuple[str, ...], part: str) -> list[dict]:
-    """Score every selector on a run (`amn_core.selecting.score_selectors`), best first."""
+    """Score every selector on a run (`amn_core.selecting.score_selectors`), those with labels too, best first."""
+    from amn_core.selecting import describe_budget
+
     cam = find_cam(run)
     marks = cached.mark_version(run) + (cached.mark_version(cam) if cam else ())
-    return read_choices(marks, averaging, classes, images, part, run, cam)
+    rows = read_choices(marks, averaging, classes, images, part, run, cam)
+    labelled = describe_budget(load_budget(run, averaging, classes, images, part))
+    return sorted([*rows, *labelled], key=lambda row: row["regret"])
 
 
 def find_cam(run: Run) -> Run | None:
@@ -37,8 +41,7 @@ def read_choices(marks: tuple, averaging: str, classes: tuple, images: tuple, pa
 
     _, scored = select_part(_run, images, part)
     cam = match_images(cached.load_counts(_cam), scored) if _cam else None
-    rows = score_selectors(scored, _run.method, averaging, list(classes) or None, cached.RESAMPLES, cam=cam)
-    return sorted(rows, key=lambda row: row["regret"])
+    return score_selectors(scored, _run.method, averaging, list(classes) or None, cached.RESAMPLES, cam=cam)
 
 
 def load_budget(run: Run, averaging: str, classes: tuple[str, ...], images: tuple[str, ...], part: str):

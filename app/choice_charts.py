@@ -11,6 +11,8 @@ from app.plotting import NEUTRAL, PERCENT, RunStyle, Traces, add_scatter, build_
 
 STEP = 5
 PLACES = ("bottom right", "top left", "bottom right", "top left")
+# From orange to dark blue: white marks and words lie where precision is high, and have to be read there.
+COLOURS = ((0, "#F3C9A5"), (0.5, "#5B95BF"), (1, "#0A3358"))
 LEVELS = {"start": 50, "end": 95, "size": 5}
 
 
@@ -49,7 +51,7 @@ def draw_budget(budgets: Sequence[tuple[RunStyle, Budget, float | None]], tolera
 
 
 def draw_plane(confident: Confident, pairs: Sequence[tuple[str, float, float]], current: tuple[float, float],
-               colours: str = "Viridis") -> go.Figure:
+               colours: Sequence = COLOURS) -> go.Figure:
     """Draw the precision of confident areas over both thresholds, with lines of equal coverage.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from amn_core.sweep.budget import Budget, find_needed
+from amn_core.sweep.budget import SIZES, Budget, find_needed
 from amn_core.sweep.confident import Confident, find_widest
 
 # The best that needs no ground truth: the first of these that a run has.
@@ -23,6 +23,12 @@ def name_badge(uses: str) -> str:
     """Name what a number used, as its badge says it: ``labelled images: 10``."""
     kind, _, number = uses.partition(":")
     return f"{BADGES[kind]}: {number}" if number else BADGES[kind]
+
+
+def list_badges() -> dict[str, str]:
+    """List every badge by its text, with its colour."""
+    uses = [kind for kind in BADGES if kind != "labels"] + [f"labels:{n}" for n in SIZES]
+    return {name_badge(used): BADGE_COLOURS[used.partition(":")[0]] for used in uses}
 
 
 def write_badge(uses: str) -> str:

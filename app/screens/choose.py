@@ -85,8 +85,8 @@ def describe_columns() -> dict:
 
 def describe_badges():
     """Describe a column of badges: what a number used."""
-    return st.column_config.MultiselectColumn(
-        "Used", options=list(choices.BADGES.values()), color=list(choices.BADGE_COLOURS.values()), width=140)
+    badges = choices.list_badges()
+    return st.column_config.MultiselectColumn("Used", options=list(badges), color=list(badges.values()), width=150)
 
 
 def render_budget(choice: Choice, part: str) -> None:
