@@ -37,12 +37,19 @@ def draw_miou(material: Material) -> tuple[Figure, str]:
         if config.oracle:
             draw_oracle(axes, source, i, page)
     finish_miou(axes, material)
-    handles = [build_handle(source.look, page) for source in material.sources]
-    handles += [Line2D([], [], color=NEUTRAL, linestyle=(0, (1, 1)), label="per-image oracle")] * config.oracle
-    handles += [Line2D([], [], color=NEUTRAL, linewidth=3 * page.line, solid_capstyle="butt", label="plateau")
-                ] * config.plateau
-    add_legend(figure, handles)
+    add_legend(figure, [build_handle(source.look, page) for source in material.sources])
+    explain_marks(axes, material)
     return figure, caption_miou(material)
+
+
+def explain_marks(axes: Axes, material: Material) -> None:
+    """Put what dots and thick lines mean under the hill, where no curve is."""
+    config, page = material.config, material.page
+    marks = [Line2D([], [], color=NEUTRAL, linestyle=(0, (1, 1)), label="per-image oracle")] * config.oracle
+    marks += [Line2D([], [], color=NEUTRAL, linewidth=3 * page.line, solid_capstyle="butt", label="plateau")
+              ] * config.plateau
+    if marks:
+        axes.legend(handles=marks, loc="lower center", ncols=len(marks))
 
 
 def get_positions(source: Source, axis: str) -> np.ndarray:

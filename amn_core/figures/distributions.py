@@ -39,7 +39,7 @@ def draw_histograms(material: Material) -> tuple[Figure, str]:
     n, kept = len(material.sources), find_present(material)
     columns = n if page.is_wide else 1
     rows = -(-n // columns)
-    height = config.height or rows * page.width / columns * (0.62 if page.is_wide else 0.34) + page.text / 24
+    height = config.height or rows * measure_panel(material, columns) + page.text / 18
     figure = build_figure(page, height)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     cuts = [draw_panel(axes, source, kept, material) for axes, source in zip(panels, material.sources, strict=True)]
@@ -47,6 +47,7 @@ def draw_histograms(material: Material) -> tuple[Figure, str]:
     for axes in panels:
         axes.set(xlim=(0, 1), ylim=(-limit if config.mirror else 0, limit))
         axes.set_yticks([])
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.label_outer()
     figure.supxlabel("activation", fontsize=page.text)
     figure.supylabel("share of pixels", fontsize=page.text)
@@ -55,6 +56,13 @@ def draw_histograms(material: Material) -> tuple[Figure, str]:
         Patch(facecolor=fade(TRUTH_GREY, 0.35), edgecolor="#3C4043", hatch="//////", label="on background"),
         Line2D([], [], color="black", linestyle=(0, (3, 1.5)), label="threshold")])
     return figure, caption_histograms(material, [note for _, note in cuts])
+
+
+def measure_panel(material: Material, columns: int) -> float:
+    """Measure the height of a panel in inches; mirrored ones need room on both sides."""
+    page, share = material.page, 1.3 if material.config.mirror else 1.0
+    least = page.text / 72 * 12
+    return max(page.width / columns * (0.5 if page.is_wide else 0.33), least) * share
 
 
 def fade(colour: str, opacity: float) -> tuple[float, ...]:
@@ -75,8 +83,8 @@ def draw_panel(axes: Axes, source: Source, kept: np.ndarray, material: Material)
     if material.config.mirror:
         axes.axhline(0, color="black", linewidth=page.line / 2)
     numbers = score_separation(bins, moments, source.counts.thresholds)
-    axes.text(0.985, 0.96, f"{look.label}\n{write_separation(numbers)}", transform=axes.transAxes, ha="right", va="top",
-              fontsize=page.small, linespacing=1.25)
+    axes.set_title(f"{look.label}{chr(10) if page.is_wide else ' · '}{write_separation(numbers)}", fontsize=page.small,
+                   loc="left", pad=page.small / 3, linespacing=1.05)
     return find_top(own, ground, edges, look.label)
 
 

@@ -121,7 +121,7 @@ def draw_grid(material: Material) -> tuple[Figure, str]:
     for row, example in zip(panels, examples, strict=True):
         for axes, column in zip(row, columns, strict=True):
             draw_cell(axes, example, column, page)
-        row[0].set_ylabel(shorten(example.image_id, page, ratios), fontsize=page.small * 0.72, labelpad=1.5)
+        name_row(row[0], example, page, measure_cell(page, columns))
     head_columns(panels[0], columns, material)
     if any(column.layer == "errors" for column in columns):
         figure.legend(handles=[Patch(color=colour, label=label) for colour, label in ERRORS.values()],
@@ -129,18 +129,25 @@ def draw_grid(material: Material) -> tuple[Figure, str]:
     return figure, caption_grid(material, columns, picked)
 
 
+def measure_cell(page: Page, columns: list[Column]) -> float:
+    """Measure the width of a cell in inches."""
+    return (page.width - page.small / 72 * 1.3) / len(columns) - 0.03
+
+
 def measure_height(page: Page, columns: list[Column], examples: list[Example], material: Material) -> float:
     """Measure the height that cells of the page's width need, with room for the heads and a legend."""
-    cell = (page.width - page.small / 72 * 1.3) / len(columns) - 0.03
+    cell = measure_cell(page, columns)
     pictures = sum(cell * example.photo.shape[0] / example.photo.shape[1] + 0.03 for example in examples)
     heads = page.small / 72 * 2.8
     legend = page.small / 72 * 1.9 * (2 if page.width < 4 else 1) * any(c.layer == "errors" for c in columns)
     return pictures + heads + legend + 0.02
 
 
-def shorten(image_id: str, page: Page, ratios: list[float]) -> str:
-    """Shorten an id to what fits beside a picture."""
-    return image_id if len(image_id) <= 16 else f"{image_id[:7]}…{image_id[-7:]}"
+def name_row(axes: Axes, example: Example, page: Page, cell: float) -> None:
+    """Write the id of an image beside its row, in type that is no longer than the row is high."""
+    text = example.image_id if len(example.image_id) <= 16 else f"{example.image_id[:7]}…{example.image_id[-7:]}"
+    height = cell * example.photo.shape[0] / example.photo.shape[1] * 72
+    axes.set_ylabel(text, fontsize=min(page.small * 0.72, height / (0.55 * len(text))), labelpad=1.5)
 
 
 def head_columns(row: np.ndarray, columns: list[Column], material: Material) -> None:

@@ -103,7 +103,7 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     """
     runs = [load_run(path) for path in places or config.runs]
     counts = [run.counts() for run in runs]
-    check_comparable(runs, counts)
+    check_comparable(runs, counts, config.classes)
     counts, left_out = keep_common(counts, config.images)
     protocol = find_protocol(config.protocol)
     classes = choose_classes(config.classes, runs[0])
@@ -116,13 +116,15 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     return Material(config, page, sources, protocol, classes, chosen, left_out)
 
 
-def check_comparable(runs: Sequence[Run], counts: Sequence[Counts]) -> None:
-    """Raise ValueError if runs differ in what makes a score."""
+def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], classes: str) -> None:
+    """Raise ValueError if runs differ in what makes a score; classes that are named settle which ones count."""
     for run, own in zip(runs[1:], counts[1:], strict=True):
         if own.thresholds.tolist() != counts[0].thresholds.tolist():
             raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
         if own.class_names != counts[0].class_names:
             raise ValueError(f"{run.path} has other classes than {runs[0].path}: draw them apart")
+        if not classes and set(run.scored_classes) != set(runs[0].scored_classes):
+            raise ValueError(f"{run.path} averages over other classes than {runs[0].path}: pass --classes")
         for key in ("ground_truth", "ignore"):
             values = [one.meta["protocol"].get(key) for one in (runs[0], run)]
             if None not in values and values[0] != values[1]:

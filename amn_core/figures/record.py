@@ -80,6 +80,7 @@ def describe_source(source: Source, path: str) -> dict[str, Any]:
         checkpoint = hash_file(run.checkpoint_path)
     return {
         "path": path, "name": run.name, "method": run.method, "data": run.meta["data"], "split": run.meta["split"],
+        "counted": run.meta.get("counts", {}),
         "counts_sha256": hash_file(run.counts_path), "checkpoint_sha256": checkpoint,
         "threshold": source.threshold, "protocol": run.meta["protocol"],
     }

@@ -21,11 +21,12 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #202124; background: #fff; max-width: 60rem; margin: 2rem auto;
        padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-img { max-width: 100%; } figure { margin: 0; } figcaption, small, dt { color: #5f6368; }
+img { width: min(100%, 44rem); } figure { margin: 0; } figcaption, small, dt { color: #5f6368; }
 figcaption { font-size: .85rem; max-width: 48rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #dadce0; }
-tr > th:first-child { text-align: left; } small { display: block; } pre { overflow-x: auto; font-size: .78rem; }
+tr > th:first-child { text-align: left; } tbody th { font-weight: normal; } small { display: block; }
+pre { overflow-x: auto; font-size: .78rem; }
 """
 
 

@@ -18,6 +18,9 @@ LATEX = str.maketrans({"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$
                        "<": r"\textless{}", ">": r"\textgreater{}"})
 
 
+NARROW = 5  # columns of a table that fit into one column of a page
+
+
 @dataclass(frozen=True)
 class Column:
     """A column: its head, digits, factor, which end is best (1 high, −1 low, 0 neither), and its measure.
@@ -132,17 +135,17 @@ def build_classes_table(material: Material) -> Table:
 
 
 def write_latex(table: Table, label: str) -> str:
-    """Write a table for LaTeX; it needs the package booktabs."""
-    heads = " & ".join(escape(head) for head in table.heads) + r" \\"
-    rows = [" & ".join([escape(name), *map(write_latex_cell, cells)]) + r" \\"
-            for name, cells in zip(table.names, table.cells, strict=True)]
+    """Write a table for LaTeX, over both columns of the page if it is wide; it needs the package booktabs."""
+    heads = " & ".join(map(write_latex_head, table.heads)) + r" \\"
+    rows = [write_latex_row(name, cells) for name, cells in zip(table.names, table.cells, strict=True)]
+    place = "table*" if len(table.heads) > NARROW else "table"
     if table.names[-1] == "mean":
         rows.insert(-1, r"\midrule")
     return "\n".join([
-        r"% needs \usepackage{booktabs}", r"\begin{table}[t]", r"\centering", r"\small",
+        r"% needs \usepackage{booktabs}", rf"\begin{{{place}}}[t]", r"\centering", r"\small",
         rf"\caption{{{escape(table.caption)}}}", rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{l{'c' * (len(table.heads) - 1)}}}", r"\toprule", heads, r"\midrule", *rows,
-        r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+        r"\bottomrule", r"\end{tabular}", rf"\end{{{place}}}", ""])
 
 
 def escape(text: str) -> str:
@@ -150,10 +153,20 @@ def escape(text: str) -> str:
     return text.translate(LATEX)
 
 
-def write_latex_cell(cell: Cell) -> str:
-    """Write a number for LaTeX, the interval small behind it."""
-    text = rf"\textbf{{{escape(cell.text)}}}" if cell.is_best else escape(cell.text)
-    return text + (rf" {{\scriptsize[{escape(cell.interval)}]}}" if cell.interval else "")
+def write_latex_head(head: str) -> str:
+    """Write the head of a column for LaTeX, what stands in brackets below the rest."""
+    name, bracket, rest = escape(head).partition(" (")
+    return rf"\shortstack{{{name}\\({rest}}}" if bracket else name
+
+
+def write_latex_row(name: str, cells: Sequence[Cell]) -> str:
+    """Write a row for LaTeX; intervals stand small on a line of their own below the numbers."""
+    numbers = [rf"\textbf{{{escape(cell.text)}}}" if cell.is_best else escape(cell.text) for cell in cells]
+    lines = [" & ".join([escape(name), *numbers]) + r" \\"]
+    if any(cell.interval for cell in cells):
+        below = [rf"{{\scriptsize {escape(cell.interval)}}}" if cell.interval else "" for cell in cells]
+        lines.append(" & ".join(["", *below]) + r" \\")
+    return "\n".join(lines)
 
 
 def write_markdown(table: Table) -> str:

@@ -4,14 +4,15 @@ from typing import Any, get_args, get_type_hints
 
 import streamlit as st
 
-from amn_core.figures.config import LAYERS, FigureConfig, list_options
+from amn_core.figures.config import FIGURES, LAYERS, FigureConfig, list_options
 from app import state
 
 PREFIX = "figure-option:"
 SHARED = ("protocol", "classes", "images", "data")   # chosen in the bar of all screens, or found by the app
+DRAWS = ("intervals", "resamples", "level", "seed")
 PAGE = ("preset", "width", "height", "dpi")
 LABELS = {
-    "preset": "Made for", "width": "Width, inches", "height": "Height, inches", "dpi": "Pictures, dots an inch",
+    "preset": "Made for", "width": "Width, in", "height": "Height, in", "dpi": "Pictures, dots an inch",
     "axis": "Horizontal axis", "intervals": "Intervals", "resamples": "Resamples", "level": "Level of the intervals",
     "seed": "Seed", "plateau": "Plateaus", "oracle": "Per-image oracle", "zoom": "Start just below the plateaus",
     "mirror": "Background below the axis", "points": "One point is", "rule": "Images by", "of": "Regret of run",
@@ -59,12 +60,24 @@ def write_value(value: Any) -> str:
 def render_options(figure: str, threshold: float) -> dict[str, Any]:
     """Render the controls of a figure's own options, then those of the page; returns all values by name."""
     stored = read_stored()
-    names = [name for name in list_options(figure) if name not in SHARED]
-    values = {name: render_option(name, stored, threshold) for name in names if name not in PAGE}
-    with st.expander("Page", icon=":material/aspect_ratio:", expanded=True):
-        values |= {name: render_option(name, stored, threshold) for name in PAGE}
+    names = [name for name in list_options(figure) if name not in (*SHARED, *PAGE)]
+    names.sort(key=lambda name: name in DRAWS)
+    values = {name: render_option(name, stored, threshold) for name in names}
+    if ".tex" not in FIGURES[figure].suffixes:
+        with st.expander("Page", icon=":material/aspect_ratio:", expanded=True):
+            values |= render_page(stored, threshold)
     store(stored | values)
     return values
+
+
+def render_page(stored: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Render the controls of the page, its sizes side by side; returns their values by name."""
+    first, last = PAGE[0], PAGE[-1]
+    values = {first: render_option(first, stored, threshold)}
+    for column, name in zip(st.columns(2), PAGE[1:-1], strict=True):
+        with column:
+            values[name] = render_option(name, stored, threshold)
+    return values | {last: render_option(last, stored, threshold)}
 
 
 def store(values: dict[str, Any]) -> None:

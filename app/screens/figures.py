@@ -12,7 +12,7 @@ from app.components.figure_form import render_options
 
 PROTOCOLS = {"union": "irn", "all": "seam", "present": "toco"}
 MIME = {".pdf": "application/pdf", ".svg": "image/svg+xml", ".png": "image/png", ".html": "text/html"}
-PREVIEW_DPI, SCREEN_DPI, WIDEST = 220, 150, 1000
+PREVIEW_DPI, SCREEN_DPI, WIDEST = 220, 200, 1000
 
 
 def render() -> None:
