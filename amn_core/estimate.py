@@ -38,8 +38,8 @@ def estimate(config: ReproduceConfig) -> dict[str, Any]:
         ValueError: what `reproduce` would say about the data or the options.
     """
     methods = choose_methods(config)
-    trained, measured = (load_dataset(config.data, split, config.skip_broken)
-                         for split in (config.train_split, config.split))
+    trained = load_dataset(config.data, config.train_split, config.skip_broken)
+    measured = load_dataset(config.measure_data or config.data, config.split, config.skip_broken)
     needed = ("cam", *(method for method in methods if method != "cam"))
     stages, seconds_per_image = [], {}
     for method in needed:

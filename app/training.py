@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from amn_core.configs import PRESETS, ReproduceConfig
+from amn_core.configs import PRESETS, SEED_THRESHOLDS, ReproduceConfig
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import find_type, format_command
 
@@ -24,6 +24,7 @@ FROM_PRESET = {
     "cam_epochs": ("cam", "epochs"), "amn_epochs": ("amn", "epochs"), "cam_lr": ("cam", "lr"),
     "amn_lr": ("amn", "lr"), "batch": ("cam", "batch"), "crop": ("cam", "crop"),
 }
+WRITTEN = {"cam": "CAM", "amn": "AMN", "lr": "learning rate", "crf": "dense CRF"}
 LEAST = {"cam_epochs": 1, "amn_epochs": 1, "batch": 1, "crop": 32, "probe": 0, "seed": 0}
 
 
@@ -40,9 +41,8 @@ class Field:
     @property
     def label(self) -> str:
         """The field's name for people."""
-        return self.name.replace("_", " ").replace("cam ", "CAM: ").replace("amn ", "AMN: ").replace(
-            "lr", "learning rate").replace("crf", "dense CRF").capitalize().replace("Cam:", "CAM:").replace(
-            "Amn:", "AMN:")
+        words = [WRITTEN.get(word, word) for word in self.name.split("_")]
+        return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def list_fields() -> dict[str, Field]:
@@ -58,8 +58,10 @@ def list_fields() -> dict[str, Field]:
 
 def describe_preset(name: str, preset: str) -> str:
     """Describe what an empty field will be: the value of the preset."""
+    if name in ("foreground", "background"):
+        return f"{SEED_THRESHOLDS[preset][name == 'background']:g}"
     if name not in FROM_PRESET:
-        return "the preset's"
+        return "its own"
     stage, entry = FROM_PRESET[name]
     return f"{PRESETS[preset, stage][entry]:g}"
 

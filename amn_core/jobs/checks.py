@@ -45,7 +45,7 @@ def check_start(config: ReproduceConfig, root: Path) -> list[Check]:
     """Check what a reproduction needs before it starts: both splits, ground truth, space below a folder."""
     try:
         trained = load_dataset(config.data, config.train_split, config.skip_broken)
-        measured = load_dataset(config.data, config.split, config.skip_broken)
+        measured = load_dataset(config.measure_data or config.data, config.split, config.skip_broken)
         checks = [check_images(trained, measured), check_ground_truth(measured)]
         return [*checks, check_disk(root, estimate_bytes(config, trained, measured))]
     except DataError as error:

@@ -172,13 +172,15 @@ def render_numbers(job: Job, stage: Stage, entries: list[dict]) -> None:
     command = job.processes.get("command")
     memory = (command and command.is_alive and read_memory(command.pid)) or last.get("memory", 0)
     ended = datetime.fromtimestamp(last["time"]).strftime("%H:%M:%S")
+    epochs = round(last["epoch"] * last["steps"] / last["step"])
     values = {
-        "Step": f"{last['step']} of {last['steps']}", "Epoch": f"{last['epoch']:.2f}", "Time left": left,
+        "Epoch": f"{last['epoch']:.2f} of {epochs}", "Time left": left,
         "Images a second": f"{last['images_per_second']:.1f}", "Loss": f"{last['loss_smooth']:.4f}",
-        "Learning rate": f"{last['lr']:.1e}", "Memory": f"{memory / 1e9:.1f} GB", "Last step at": ended,
+        "Learning rate": f"{last['lr']:.1e}", "Memory": f"{memory / 1e9:.1f} GB",
     }
     for column, (name, value) in zip(st.columns(len(values)), values.items()):
         column.metric(name, value)
+    st.caption(f"Step {last['step']} of {last['steps']}, at {ended}")
 
 
 def render_probe(probe, method: str) -> None:
