@@ -125,7 +125,7 @@ PARAMS: dict[str, Param] = {
     "scene": Param(None),                    # image id
     "focus": Param(None),                    # class that the lesson looks at
     "way": Param(None),                      # method
-    "imbalance": Param(0.6, **NUMBER),       # the model: coefficient of variation on the object
+    "imbalance": Param(0.4, **NUMBER),       # the model: coefficient of variation on the object
     "gap": Param(0.35, **NUMBER),
     "area": Param(0.2, **NUMBER),            # share of the pixels that is object
     "haze": Param(0.15, **NUMBER),           # standard deviation on the background

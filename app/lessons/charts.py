@@ -25,7 +25,7 @@ from app.plotting import (
     name_axes,
 )
 
-MODEL = RunStyle("model", "#0072B2", "solid", "circle")
+MODEL = RunStyle("model", "#009E73", "dash", "circle")
 BACKGROUND_COLOUR = NEUTRAL
 GREY = np.array([0.299, 0.587, 0.114])
 
@@ -128,7 +128,7 @@ def lay_out_conditions(traces: Traces, panels: Sequence[Distributions], threshol
     """Lay out small panels of densities in a row, and the curves below them over the whole width."""
     n, notes, axes = len(panels), [], {}
     wide = (1 - 0.03 * (n - 1)) / n
-    top = 1.6 * max(float(np.quantile(np.concatenate([p.foreground, p.background]), 0.93)) for p in panels)
+    top = 1.6 * max(float(np.quantile(np.concatenate([p.foreground, p.background]), 0.9)) for p in panels)
     for i, panel in enumerate(panels):
         names, left = name_axes(i), i * (wide + 0.03)
         axes[names["xaxis"].replace("x", "xaxis")] = {

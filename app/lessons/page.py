@@ -32,8 +32,8 @@ def render_text(name: str, *paragraphs: str) -> None:
     st.caption(f"Lesson {number} of {len(LESSONS)}")
     st.header(LESSONS[name], anchor=False)
     with st.container(key="lesson-text"):
-        for paragraph in paragraphs:
-            st.markdown(paragraph)
+        for column, paragraph in zip(st.columns(len(paragraphs), gap="large"), paragraphs, strict=True):
+            column.markdown(paragraph)
 
 
 def render_figure(figure: go.Figure, name: str, alt: str) -> None:

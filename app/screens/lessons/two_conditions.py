@@ -20,7 +20,7 @@ def render() -> None:
     page.render_text(
         NAME,
         "Take one class. On the object its activation has some distribution *F*, elsewhere another, *B*. "
-        "If a share π of the pixels is object, every threshold *t* gives",
+        "If a share π of the pixels is object, every threshold *t* gives\n\n"
         r"$$\mathrm{IoU}(t) = \frac{\pi\,(1-F(t))}{\pi + (1-\pi)\,(1-B(t))}$$",
         "The top is what you **keep** of the object, the bottom is what you **called** object or should have. The "
         "paper "
@@ -63,8 +63,9 @@ def render_focus(material: data.Material | None) -> str | None:
     if material is None:
         return None
     first = next(iter(material.runs.values()))
-    present = np.unique(cached.load_counts(first).separation_class)
-    focus = page.render_choice("Beside it, the real class", [first.class_names[c] for c in present], "focus")
+    pixels = cached.load_class_separation(first)[1][:, 0].sum(axis=-1)
+    present = [first.class_names[c] for c in np.argsort(-pixels) if pixels[c]]
+    focus = page.render_choice("Beside it, the real class", present, "focus")
     for method in SHOWN:
         if method in material.runs:
             st.button(f"Set the sliders to {material.styles[method].label}", on_click=take_class, width="stretch",
