@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amn_core.cli import main
 from amn_core.data import Dataset, load_dataset
 from amn_core.figures import record as records
 from amn_core.figures.config import FIGURES, PRESETS, FigureConfig, resolve_figure_config
@@ -123,8 +124,9 @@ def test_figure_holds_its_own_record_without_folders(suffix, runs, tmp_path):
     assert str(Path(runs[0]).parent) not in json.dumps(inside)
     assert [run["path"] for run in inside["runs"]] == ["cam", "amn"]
     assert inside["caption"] == records.load_record(Path(f"{out}.json"))["caption"]
-    again = make_figure(FigureConfig(record=str(out), runs=runs, out=str(tmp_path / f"again{suffix}")))
-    assert Path(again["file"]).exists()
+    command = ["figure", "--from", str(out), *runs, "--out", str(tmp_path / f"miou-again{suffix}")]
+    assert main(command) == 0
+    assert records.load_record(tmp_path / f"miou-again{suffix}")["runs"] == inside["runs"]
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("table", ".tex"), ("table", ".md"), ("report", ".html")])

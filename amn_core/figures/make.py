@@ -97,12 +97,13 @@ def remake(config: FigureConfig) -> tuple[FigureConfig, Output]:
     path = Path(config.record)
     record = load_record(path)
     restored = resolve_figure_config(restore_config(record, path, config.out))
-    if config.runs and len(config.runs) != len(restored.runs):
+    runs = (config.name, *config.runs) if config.name else config.runs  # after --from no name is due, only runs
+    if runs and len(runs) != len(restored.runs):
         raise ValueError(f"the record has {len(restored.runs)} runs: give all of them in its order, or none")
     if config.data:
         restored = replace(restored, data=config.data)
     same_name = replace(restored, out=record["file"]) if not config.out else restored
-    output = build_output(same_name, config.runs)
+    output = build_output(same_name, runs)
     for note in compare_records(record, output.record):
         print(note, file=sys.stderr)
     return restored, output
