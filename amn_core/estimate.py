@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from amn_core.configs import ReproduceConfig, resolve_seed_thresholds, resolve_train_config
+from amn_core.configs import ReproduceConfig, resolve_seed_thresholds, resolve_splits, resolve_train_config
 from amn_core.data import Dataset, load_dataset
 from amn_core.devices import choose_device, choose_precision
 from amn_core.extract import Extractor, parse_scales
@@ -37,9 +37,9 @@ def estimate(config: ReproduceConfig) -> dict[str, Any]:
     Raises:
         ValueError: what `reproduce` would say about the data or the options.
     """
-    methods = choose_methods(config)
+    config, methods = resolve_splits(config), choose_methods(config)
     trained = load_dataset(config.data, config.train_split, config.skip_broken)
-    measured = load_dataset(config.measure_data or config.data, config.split, config.skip_broken)
+    measured = load_dataset(config.measure_data, config.split, config.skip_broken)
     needed = ("cam", *(method for method in methods if method != "cam"))
     stages, seconds_per_image = [], {}
     for method in needed:

@@ -14,7 +14,7 @@ METHODS = {
     "CAM": "cam", "AMN without LCM": "cam,amn-without-lcm", "AMN": "cam,amn",
     "Whole pipeline": "cam,amn-without-lcm,amn",
 }
-PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper"}
+PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper", "scenes": "drawn scenes, minutes on a CPU"}
 # In the form's first rows, in this order; the command line has names for what no form should ask.
 MAIN = ("data", "train_split", "split", "methods", "preset", "backbone", "device")
 HIDDEN = ("out", "bundle")

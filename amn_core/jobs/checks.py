@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from amn_core.configs import ReproduceConfig
+from amn_core.configs import ReproduceConfig, resolve_splits
 from amn_core.data import DataError, Dataset, load_dataset
 
 # Bytes that one training leaves, its checkpoint to go on from and its model, rounded up (measured).
@@ -43,9 +43,10 @@ def list_splits(spec: str) -> tuple[str, ...]:
 
 def check_start(config: ReproduceConfig, root: Path) -> list[Check]:
     """Check what a reproduction needs before it starts: both splits, ground truth, space below a folder."""
+    config = resolve_splits(config)
     try:
         trained = load_dataset(config.data, config.train_split, config.skip_broken)
-        measured = load_dataset(config.measure_data or config.data, config.split, config.skip_broken)
+        measured = load_dataset(config.measure_data, config.split, config.skip_broken)
         checks = [check_images(trained, measured), check_ground_truth(measured)]
         return [*checks, check_disk(root, estimate_bytes(config, trained, measured))]
     except DataError as error:

@@ -51,10 +51,15 @@ def render_main(fields: dict[str, training.Field]) -> dict[str, Any]:
         method = choose("methods", list(training.METHODS.values()), fields["methods"].help, "Method",
                         names=training.name_method)
     values = {"data": data, "train_split": trained, "split": measured, "methods": method}
+    kind = data.partition(":")[0]
+    if st.session_state[VALUES].get("kind", kind) != kind:  # another kind of data has another preset
+        st.session_state[VALUES].pop("preset", None)
+    st.session_state[VALUES]["kind"] = kind
     for column, name in zip(bottom, ("preset", "backbone", "device")):
         with column:
             names = training.PRESET_NAMES if name == "preset" else {}
-            values[name] = choose(name, list(fields[name].choices), fields[name].help, fields[name].label,
+            options = order(fields[name].choices, kind)
+            values[name] = choose(name, options, fields[name].help, fields[name].label,
                                   names=lambda option, names=names: names.get(option, option))
     return values
 

@@ -70,7 +70,7 @@ def test_command_that_is_shown_gives_the_config_of_the_form(open_train: Callable
     config = read_options(build_parser().parse_args(words[3:]), ReproduceConfig)
     assert replace(config, out="") == ReproduceConfig(
         data=SCENES, train_split="train", split="val", methods="cam", cam_epochs=2, crf=False, cam_lr=3e-4,
-        probe=training.PROBE, out="")
+        probe=training.PROBE, preset="scenes", out="")
 
 
 def test_number_that_is_none_is_named(open_train: Callable) -> None:
