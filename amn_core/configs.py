@@ -78,8 +78,8 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
         "weight_decay": 1e-4, "momentum": 0.9},
     ("scenes", "amn"): {
-        "epochs": 2, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
-        "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+        "epochs": 7, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
 
