@@ -24,8 +24,8 @@ def render() -> None:
         "names the class, at 1 only the small part does. Turn it and look at the pictures; the objects stay, their "
         "coats "
         "change.",
-        "Which way will the CAM's imbalance go? For some settings CAM and AMN were trained from the same start, "
-        "on few pictures and for a short time; the curves show what was **measured**.",
+        "Which way will the CAM's imbalance go? Where it was **measured**, networks were trained from the same start, "
+        "on few pictures and for a short time, and only the knob differed.",
     )
     knob = page.render_slider("The knob: how much only the small part names the class", 0.0, 1.0, 0.05, "knob")
     render_scenes(knob)

@@ -29,11 +29,11 @@ def render() -> None:
     page.render_question(
         "Cut this map at one threshold. Which do you get first when you lower it: the rest of the object, or "
         "background?",
-        "Lower the threshold in your mind from the left bar to the right one. The small part comes first. When the "
-        "body "
-        "is reached, the threshold has often come close to what the background has, too. The two bars on the "
-        "right are the whole difficulty of the field: **the rest of the object is nearer to background than to the "
-        "part.**",
+        "Lower the threshold in your mind from the highest bar to the lowest. Where the small part is hottest it comes "
+        "first; the body follows only when the threshold is near what parts of the background have. Look at the "
+        "distance "
+        "between the two right bars in several images: **where the rest of the object is nearer to background than to "
+        "the part, no threshold can tell them apart.** Then look at the same image with AMN.",
     )
     page.render_way_on(NAME)
 
