@@ -1,5 +1,6 @@
 """Runs to the table that compares them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from amn_core.configs import CompareConfig
 from amn_core.data.lists import read_id_list
 from amn_core.formats.runs import Run, load_run
 from amn_core.sweep import Counts, summarise
+from amn_core.sweep.scores import drop_thresholds
 
 COLUMNS = (
     ("name", "run", "s"), ("images", "images", "d"), ("peak_miou", "peak mIoU %", "%"),
@@ -43,7 +45,10 @@ def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, A
     classes = choose_classes(config.classes, run)
     chosen = read_id_list(Path(config.images)) if config.images else counts.image_ids
     images = {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
-    summary = summarise(counts, config.protocol, classes=classes, images=images).to_dict()
+    summary = summarise(counts, config.protocol, classes=classes, images=images)
+    if run.is_masks:
+        summary = replace(drop_thresholds(summary), peak_threshold=float("nan"))
+    summary = summary.to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": config.protocol, "classes": classes or "all"}
     return {"name": run.name, "method": run.method} | summary | {"protocol": protocol}

@@ -172,11 +172,12 @@ def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images
 def read_summary(path: str, modified: int, averaging: str, classes: tuple, images: tuple, threshold, _run: Run):
     """Summarise a run, once for each version of its counts and each question."""
     from amn_core.sweep.protocols import Protocol
-    from amn_core.sweep.scores import summarise
+    from amn_core.sweep.scores import drop_thresholds, summarise
 
-    return summarise(
+    summary = summarise(
         select_counts(_run, images), Protocol(averaging, averaging), list(classes) or None, threshold=threshold,
     )
+    return drop_thresholds(summary) if _run.is_masks else summary
 
 
 def select_counts(run: Run, images: tuple[str, ...] = ()):

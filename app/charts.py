@@ -39,7 +39,7 @@ class Curve:
     `x` (T,) in the order of the thresholds; `y`, `low`, `high` (T,) fractions of 1, NaN where undefined; `peak`,
     `current` and `plateau` are indices into them (first and last index of the plateau); `level` is a score drawn
     as a horizontal line (the per-image oracle); `clicks` (T,) is what a click on a point hands back, usually its
-    threshold.
+    threshold. A curve of one point (T = 1) is drawn as the run's symbol: finished masks, which no threshold changes.
     """
 
     style: RunStyle
@@ -233,6 +233,9 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
 
 def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
     """Add the line; Plotly lets only markers be clicked, so a line to be clicked carries markers nobody sees."""
+    if len(curve.x) == 1:
+        _add_point(traces, curve, showlegend, **place)
+        return
     style, unseen = curve.style, {"marker": {"opacity": 0}}
     add_scatter(
         traces, x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
@@ -242,8 +245,21 @@ def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertempla
     )
 
 
+def _add_point(traces: Traces, curve: Curve, showlegend: bool = True, **place) -> None:
+    """Add the one point of finished masks, its interval as a bar."""
+    bar = {"type": "data", "visible": False}
+    if curve.low is not None and curve.high is not None:
+        bar = {"type": "data", "symmetric": False, "array": (curve.high - curve.y) * PERCENT,
+               "arrayminus": (curve.y - curve.low) * PERCENT, "width": 5, "thickness": 1.5}
+    add_scatter(
+        traces, x=curve.x, y=curve.y * PERCENT, name=curve.style.label, legendgroup=curve.style.label,
+        showlegend=showlegend, mode="markers", marker=build_mark(curve.style, 15), error_y=bar,
+        hovertemplate=f"%{{y:.1f}}, finished masks<extra>{curve.style.label}</extra>", **place,
+    )
+
+
 def _add_interval(traces: Traces, curve: Curve, **place) -> None:
-    if curve.low is None or curve.high is None:
+    if curve.low is None or curve.high is None or len(curve.x) == 1:
         return
     known = np.isfinite(curve.low) & np.isfinite(curve.high)
     x = np.concatenate([curve.x[known], curve.x[known][::-1]])

@@ -95,6 +95,8 @@ def render_threshold(runs: dict[str, Run]) -> None:
     with st.popover("Peaks", icon=":material/my_location:", help="Set the threshold to the peak of a run"):
         st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
         for key, run in runs.items():
+            if run.is_masks:  # no threshold to set
+                continue
             peak = cached.load_summary(run, state.get("averaging")).peak_threshold
             label = f"{run.name}: {peak:.3f}"
             st.button(label, key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")

@@ -29,7 +29,9 @@ DASH = "–"
 
 
 def get_measure(summary: Summary, name: str, threshold: float) -> float:
-    """Get a measure of a summary by its name in `DEFINITIONS`."""
+    """Get a measure of a summary by its name in `DEFINITIONS`; NaN where finished masks have none."""
+    if name == "peak_threshold" and not np.isfinite(summary.plateau):
+        return float("nan")
     if name == "chosen_miou":
         return float(summary.miou[find_threshold(summary.thresholds, threshold)])
     if name == "oracle_less_peak":
@@ -87,8 +89,8 @@ def build_protocol_table(summaries: Mapping[str, Mapping[str, Summary]], thresho
     """Build a table of what the averaging changes: a row for each, and for each run its peak and mIoU now."""
     rows = {
         averaging: {
-            name: f"{one.peak_miou * 100:.1f} % at {one.peak_threshold:.3f}"
-                  f" · now {get_measure(one, 'chosen_miou', threshold) * 100:.1f} %"
+            name: f"{one.peak_miou * 100:.1f} % at {write_measure(one, 'peak_threshold', threshold)}"
+                  f" · now {write_measure(one, 'chosen_miou', threshold)}"
             for name, one in by_run.items()
         }
         for averaging, by_run in summaries.items()

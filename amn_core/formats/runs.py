@@ -63,6 +63,11 @@ class Run:
         return tuple(self.meta["protocol"].get("classes") or ())
 
     @property
+    def is_masks(self) -> bool:
+        """Whether the run holds finished masks, which no threshold changes, instead of activation maps."""
+        return self.meta.get("kind") == "masks"
+
+    @property
     def counts_path(self) -> Path:
         """Where the counts are, or would be."""
         return self.path / "counts.npz"

@@ -3,7 +3,7 @@
 The steps are in rooms of their own (`confusion`, `curves`, `images`, `separation`) and can be had from here.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -43,12 +43,18 @@ from amn_core.sweep.protocols import PROTOCOLS, Protocol, find_protocol
 from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_separation
 
 __all__ = [
-    "AVERAGINGS", "PROTOCOLS", "ImageScores", "Oracle", "Protocol", "Rates", "Separation", "Summary",
-    "count_best_thresholds", "count_mask", "find_best_spread", "find_peak", "find_plateau", "find_protocol",
-    "find_threshold", "score_chosen", "score_confusion", "score_foreground_share", "score_images", "score_iou",
-    "score_mean", "score_miou", "score_oracle", "score_pxap", "score_rates", "score_sensitivity",
+    "AVERAGINGS", "MASK_LEVEL", "PROTOCOLS", "ImageScores", "Oracle", "Protocol", "Rates", "Separation", "Summary",
+    "count_best_thresholds", "count_mask", "drop_thresholds", "find_best_spread", "find_peak", "find_plateau",
+    "find_protocol", "find_threshold", "score_chosen", "score_confusion", "score_foreground_share", "score_images",
+    "score_iou", "score_mean", "score_miou", "score_oracle", "score_pxap", "score_rates", "score_sensitivity",
     "score_separation", "score_slope", "score_width", "summarise",
 ]
+
+MASK_LEVEL = 0.5  # finished masks are maps of 0 and 1; any level between tells them apart
+OF_THRESHOLDS = (
+    "plateau", "plateau_low", "plateau_high", "plateau_share", "mean_miou", "mean_miou_share", "slope", "slope_share",
+    "sensitivity", "mean_regret", "oracle_miou", "best_low", "best_high",
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,22 @@ def summarise(
     return Summary(
         images=len(counts.image_ids), protocol=protocol.name, thresholds=counts.thresholds,
         **_summarise_curve(counts, protocol, classes, threshold), **_summarise_separation(counts, classes),
+    )
+
+
+def drop_thresholds(summary: Summary) -> Summary:
+    """Rewrite the summary of finished masks, which have one score and no threshold (ours).
+
+    Masks are counted as maps of 0 and 1, so that their score is the same at all thresholds below 1. Peak and
+    curve become that score; whatever speaks of a choice of threshold becomes NaN, so that a table shows a dash.
+    What compares object and background areas stays.
+    """
+    at = find_threshold(summary.thresholds, MASK_LEVEL)
+    score, share = float(summary.miou[at]), float(summary.foreground_share[at])
+    undefined = dict.fromkeys(OF_THRESHOLDS, float("nan"))
+    return replace(
+        summary, miou=np.full_like(summary.miou, score), peak_miou=score, chosen_miou=score,
+        foreground_share=np.full_like(summary.foreground_share, share), **undefined,
     )
 
 

@@ -1,6 +1,7 @@
 """The charts of Curves: from what was chosen to a figure on the screen."""
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from amn_core.formats.runs import Run
 from amn_core.sweep.confusion import nanmean
-from amn_core.sweep.scores import find_peak, find_threshold, score_foreground_share, score_iou, score_rates
+from amn_core.sweep.scores import MASK_LEVEL, find_peak, find_threshold, score_foreground_share, score_iou, score_rates
 from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
 from app import cached, charts, state
 from app.controls import Choice, bind_run
@@ -18,16 +19,32 @@ PAIRED = {
     "peak_miou": "Peak mIoU, points", "oracle_miou": "Per-image oracle, points", "oracle_gain": "Oracle − peak, points",
     "mean_miou": "Mean mIoU, points", "gap": "Gap", "auc": "AUC", "imbalance": "Imbalance (CV)",
 }
+MASKS_NOTE = (" A symbol without a curve: finished masks, which have no threshold; they stand on the line of the "
+              "current one, or at their share of foreground.")
+OF_THRESHOLDS = ("oracle_miou", "oracle_gain", "mean_miou")
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 def build_curve(choice: Choice, key: str, y: np.ndarray, **marks) -> charts.Curve:
-    """Build the curve of some scores (T,) of a run, on the axis that is chosen."""
+    """Build the curve of some scores (T,) of a run, on the axis that is chosen; finished masks become one point."""
+    if choice.runs[key].is_masks:
+        return build_point(choice, key, y, marks.get("low"), marks.get("high"))
     confusion = cached.load_confusion(choice.runs[key], choice.images)
     thresholds = cached.load_counts(choice.runs[key]).thresholds
     x = thresholds if state.get("axis") == "threshold" else score_foreground_share(confusion) * charts.PERCENT
     current = find_threshold(thresholds, choice.threshold)
     return charts.Curve(choice.styles[key], x, y, current=current, clicks=thresholds, **marks)
+
+
+def build_point(
+    choice: Choice, key: str, y: np.ndarray, low: np.ndarray | None = None, high: np.ndarray | None = None
+) -> charts.Curve:
+    """Build the point of a run of finished masks: at their share of foreground, or on the threshold's line."""
+    at = find_threshold(cached.load_counts(choice.runs[key]).thresholds, MASK_LEVEL)
+    share = score_foreground_share(cached.load_confusion(choice.runs[key], choice.images))[at] * charts.PERCENT
+    x = choice.threshold if state.get("axis") == "threshold" else share
+    low, high = (None if one is None else one[[at]] for one in (low, high))
+    return charts.Curve(choice.styles[key], np.array([x]), y[[at]], low=low, high=high)
 
 
 def describe_axis(choice: Choice) -> dict:
@@ -58,6 +75,9 @@ def render_miou(choice: Choice) -> None:
     for key in choice.runs:
         summary, grid = choice.summary(key), choice.summary(key).thresholds
         low, high = bootstraps[key].interval("miou") if key in bootstraps else (None, None)
+        if choice.runs[key].is_masks:
+            curves.append(build_point(choice, key, summary.miou, low, high))
+            continue
         curves.append(build_curve(
             choice, key, summary.miou, low=low, high=high, peak=find_threshold(grid, summary.peak_threshold),
             plateau=(find_threshold(grid, summary.plateau_low), find_threshold(grid, summary.plateau_high)),
@@ -67,7 +87,8 @@ def render_miou(choice: Choice) -> None:
     render_chart(figure, "mIoU against the threshold: " + "; ".join(
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
-               "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it.")
+               "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it."
+               + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else ""))
 
 
 def find_bootstraps(choice: Choice, keys: list[str], images: tuple[str, ...] = ()) -> dict[str, Bootstrap]:
@@ -155,9 +176,11 @@ def render_difference(choice: Choice) -> None:
     if len(bootstraps) == 2:
         paired = compare_bootstraps(bootstraps[first], bootstraps[second], "miou")
         low, high = paired.low, paired.high
-    curve = build_curve(choice, first, ours.miou - theirs.miou, low=low, high=high)
+    along = second if choice.runs[first].is_masks else first  # whose thresholds, or shares, the axis shows
+    curve = build_curve(choice, along, ours.miou - theirs.miou, low=low, high=high)
+    curve = replace(curve, style=choice.styles[first])
     render_chart(charts.draw_difference(curve, **describe_axis(choice)), f"mIoU of {names[first]} less {names[second]}")
-    render_verdict(bootstraps, names, first, second)
+    render_verdict(choice, bootstraps, names, first, second)
 
 
 def find_common(choice: Choice, first: str, second: str) -> tuple[str, ...]:
@@ -168,12 +191,16 @@ def find_common(choice: Choice, first: str, second: str) -> tuple[str, ...]:
     return () if common == known[0] == known[1] else tuple(sorted(common))
 
 
-def render_verdict(bootstraps: dict[str, Bootstrap], names: dict[str, str], first: str, second: str) -> None:
+def render_verdict(
+    choice: Choice, bootstraps: dict[str, Bootstrap], names: dict[str, str], first: str, second: str
+) -> None:
     """Render the paired differences that matter, each with its interval."""
     if len(bootstraps) < 2:
         return
-    rows = {}
+    rows, has_masks = {}, any(choice.runs[key].is_masks for key in (first, second))
     for measure, title in PAIRED.items():
+        if has_masks and measure in OF_THRESHOLDS:
+            continue
         one = compare_bootstraps(bootstraps[first], bootstraps[second], measure)
         unit, digits = (charts.PERCENT, 1) if "miou" in measure or measure == "oracle_gain" else (1, 3)
         rows[title] = [f"{value * unit:+.{digits}f}" for value in (one.estimate, one.low, one.high)]
@@ -187,6 +214,8 @@ def render_best(choice: Choice) -> None:
     """Render how the best thresholds of images and of classes are spread."""
     images, classes, names = [], [], find_present(choice)
     for key, run in choice.runs.items():
+        if run.is_masks:  # there is no threshold to choose
+            continue
         scores, style = cached.load_image_scores(run, choice.averaging, choice.classes), choice.styles[key]
         is_chosen = np.isin(scores.image_ids, choice.images or scores.image_ids)
         images.append((style, scores.best_threshold[is_chosen], choice.summary(key).peak_threshold))
