@@ -19,6 +19,7 @@ from amn_core.jobs.processes import identify, send_quietly
 POLL = 0.1
 QUEUE_POLL = 0.3
 GRACE = 120.0  # seconds from SIGTERM to SIGKILL: a checkpoint on a slow disk must fit in
+LOCK_PATIENCE = 10.0  # seconds that killed processes may take to let go of their job
 STOPPED = 130
 
 
@@ -49,13 +50,23 @@ def main(path: Path) -> int:
     return 0
 
 
+def wait_for_lock(path: Path) -> int | None:
+    """Take a job's lock; killed processes may hold it for a moment more, until their last thread is gone."""
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while (lock := try_lock(path / "lock")) is None:
+        if load_job(path).is_active or time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
+    return lock
+
+
 def take_over(path: Path) -> int:
     """Become the one runner of a job; returns the lock that keeps others away while the runner or its command lives.
 
     Raises:
         ValueError: another process looks after it already.
     """
-    lock = try_lock(path / "lock")
+    lock = wait_for_lock(path)
     if lock is None:
         raise ValueError(f"{path.name} is under way already")
     (path / "cancel").unlink(missing_ok=True)

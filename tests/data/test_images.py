@@ -44,7 +44,8 @@ def test_exif_orientation_turns_the_image_unless_told_not_to() -> None:
     assert load_image(content, upright=False).shape == (4, 6, 3)
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg/>", encode(Image.new("RGB", (64, 64)))[:60]])
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg/>", encode(Image.new("RGB", (64, 64)))[:60]])
 def test_broken_files_are_refused(content: bytes) -> None:
     with pytest.raises(DataError, match=r"^photo: (not an image|broken image)"):
         load_image(content, name="photo")

@@ -86,7 +86,8 @@ def test_empty_and_double_lists_are_refused(tmp_path: Path) -> None:
 
 def test_broken_annotation_is_named(tmp_path: Path) -> None:
     root = make_voc(tmp_path, with_xml=True)
-    (root / "Annotations" / f"{IDS[0]}.xml").write_text("<annotation><object><name>unicorn</name></object></annotation>")
+    broken = "<annotation><object><name>unicorn</name></object></annotation>"
+    (root / "Annotations" / f"{IDS[0]}.xml").write_text(broken)
     with pytest.raises(DataError, match=f"{IDS[0]}.xml: broken annotation"):
         load_dataset(f"voc:{root}", "train").class_ids(IDS[0])
 
