@@ -1,20 +1,12 @@
 """Data and runs: what is here, where it comes from, whether it can be compared, and how to add more."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
-from amn_core.data import DataError
 from amn_core.formats.runs import Run
 from app import cached, controls, provenance, roots, state
 from app.comparability import find_differences
-
-KINDS = {
-    "voc": "PASCAL VOC 2012: a VOCdevkit, the VOC2012 folder, or a part of it",
-    "coco": "COCO 2014: images and annotations",
-    "folder": "A folder: images, labels.csv, masks if there are any",
-}
+from app.components import add_forms, import_form
 
 
 def render() -> None:
@@ -31,7 +23,7 @@ def render() -> None:
     st.markdown("#### Data sets")
     render_data(runs)
     st.markdown("#### Add")
-    render_add()
+    render_ways()
 
 
 def render_runs(runs: dict[str, Run]) -> list[str]:
@@ -118,40 +110,13 @@ def forget(kind: str, item: str) -> None:
         cached.clear_runs()
 
 
-def render_add() -> None:
-    """Render the forms that add a data set or a folder of runs."""
+def render_ways() -> None:
+    """Render the ways to add something."""
     if state.is_classroom():
         st.info("This server is read-only: nothing can be added.", icon=":material/lock:")
         return
-    left, right = st.columns(2, gap="medium")
-    with left, st.form("add-data", border=True):
-        st.markdown("**A data set**, so that Explore can show its photographs")
-        kind = st.selectbox("Layout", list(KINDS), format_func=KINDS.get)
-        folder = st.text_input("Folder", placeholder="/data/VOCdevkit/VOC2012", key="add-data-folder")
-        split = st.text_input("Split, or the path of a list", value="train")
-        if st.form_submit_button("Add data set", icon=":material/add:"):
-            add(lambda: roots.add_data_spec(f"{kind}:{folder.strip()}", split.strip()), folder)
-    with right, st.form("add-runs", border=True):
-        st.markdown("**Runs**: the folder of one, or a folder that holds several")
-        folder = st.text_input("Folder", placeholder="/results/runs", key="add-runs-folder")
-        st.caption("Maps of other methods become a run with `python -m amn_core import MAPS --data SPEC --split NAME "
-                   "--name TEXT --out RUN`.")
-        if st.form_submit_button("Add runs", icon=":material/add:"):
-            add(lambda: roots.add_run_root(folder.strip()), folder)
-
-
-def add(what, folder: str) -> None:
-    """Add something, or say why it cannot be."""
-    if not folder.strip() or not Path(folder.strip()).expanduser().is_absolute():
-        st.error("Give the whole path of a folder on this machine, from the root.")
-        return
-    try:
-        what()
-    except (DataError, ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    cached.clear_runs()
-    st.rerun()
+    add_forms.render_add()
+    import_form.render_import()
 
 
 render()

@@ -1,10 +1,15 @@
 """Data and runs shows what is here, where it comes from, and adds what exists."""
 
+import os
 import shutil
 
+import numpy as np
 import pytest
 
-from app import provenance, roots
+from amn_core.formats.masks import save_mask
+from amn_core.formats.runs import load_run
+from amn_core.jobs import wait_for_job
+from app import imports, provenance, roots
 
 
 def find_button(at, label: str):
@@ -12,10 +17,55 @@ def find_button(at, label: str):
     return next(button for button in at.button if button.label == label)
 
 
+def wait_for_import(job):
+    """Wait until an import is done and open its run."""
+    job = wait_for_job(job, 120)
+    assert job.state == "done", job.error
+    return load_run(job.path / "run")
+
+
 @pytest.fixture
 def open_data(open_app):
     """Open Data and runs."""
     return lambda **query: open_app("data_and_runs", **query)
+
+
+class Hostile:
+    """What makes a pickle run a command when it is read without care."""
+
+    def __reduce__(self):
+        return os.system, ("false",)
+
+
+@pytest.fixture
+def maps(scenes, tmp_path):
+    """Maps of the scenes by another method: a dict of planes by 0-based class, halved so that none reaches 1."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    for image_id in scenes.ids:
+        gt = scenes.gt(image_id)
+        planes = {int(c) - 1: ((gt == c) * 0.4 + 0.1).astype(np.float32) for c in scenes.class_ids(image_id)}
+        np.save(folder / f"{image_id}.npy", np.array(planes, dtype=object), allow_pickle=True)
+    return folder
+
+
+@pytest.fixture
+def open_import(open_data, scenes, tmp_path, monkeypatch):
+    """Open Data and runs with jobs of its own, fill in the form of an import and press one of its buttons."""
+    monkeypatch.setenv("AMN_JOBS", str(tmp_path / "jobs"))
+
+    def press(folder, button: str, name: str = "ReCAM", **choices: str):
+        at = open_data()
+        at.text_input(key="import-maps").set_value(str(folder))
+        at.text_input(key="import-name").set_value(name)
+        at.text_input(key="import-split").set_value("val")
+        at.selectbox(key="import-data").set_value(scenes.spec)
+        for key, value in choices.items():
+            at.selectbox(key=f"import-{key}").set_value(value)
+        find_button(at, button).click()
+        return at.run()
+
+    return press
 
 
 def test_runs_are_listed_with_what_they_have(open_data):
@@ -104,3 +154,66 @@ def test_marked_runs_that_differ_are_warned_about(open_page):
     box = table.bounding_box()
     page.mouse.click(box["x"] + 16, box["y"] + 16)  # the box above the first column marks all rows
     page.get_by_text("Not comparable · Data set").wait_for()
+
+
+def test_a_look_says_what_the_files_are_and_starts_nothing(open_import, maps, scenes):
+    at = open_import(maps, "Look at the files")
+    assert not at.exception and not at.error
+    assert f"{len(scenes.ids)} of {len(scenes.ids)} images have a file" in at.info[0].value
+    assert "classes count from 0" in at.info[0].value
+    assert imports.list_imports() == []
+
+
+def test_an_import_becomes_a_run_with_its_report(open_import, maps, scenes):
+    at = open_import(maps, "Import", normalisation="max")
+    assert not at.exception and not at.error
+    run = wait_for_import(imports.list_imports()[0])
+    assert (run.name, run.meta["protocol"]["normalisation"], run.has_counts) == ("ReCAM", "max", True)
+    at.run()
+    table = at.dataframe[0].value.set_index("name")
+    assert table.loc["ReCAM", "origin"] == "imported"
+    report = next(text.value for text in at.text if text.value.startswith("ReCAM:"))
+    assert f"{len(scenes.ids)} images" in report
+    find_button(at, "Open in Curves").click().run()
+    assert not at.exception
+    assert at.query_params["data"] == f"{scenes.spec}/val"
+
+
+def test_masks_can_be_imported_too(open_import, scenes, tmp_path):
+    for image_id in scenes.ids:
+        save_mask(tmp_path / "masks" / f"{image_id}.png", scenes.gt(image_id))
+    at = open_import(tmp_path / "masks", "Look at the files")
+    assert "finished masks" in at.info[0].value.lower()
+
+
+@pytest.mark.parametrize(("folder", "name"), [
+    ("", "x"), ("relative/path", "x"), ("/no/such/folder", "x"), ("{empty}", "x"), ("{maps}", "--out"),
+])
+def test_what_cannot_be_imported_says_why(open_import, maps, tmp_path, folder, name):
+    (tmp_path / "empty").mkdir()
+    at = open_import(folder.format(empty=tmp_path / "empty", maps=maps), "Import", name)
+    assert not at.exception
+    assert len(at.error) == 1
+    assert imports.list_imports() == []
+
+
+def test_files_that_could_run_code_are_refused(open_import, scenes, tmp_path):
+    (tmp_path / "hostile").mkdir()
+    for image_id in scenes.ids:
+        np.save(tmp_path / "hostile" / f"{image_id}.npy", np.array(Hostile(), dtype=object), allow_pickle=True)
+    at = open_import(tmp_path / "hostile", "Import")
+    assert not at.exception
+    assert "system" in at.error[0].value
+    assert imports.list_imports() == []
+
+
+def test_maps_are_imported_again_under_a_normalisation_that_others_have(open_import, maps, runs):
+    open_import(maps, "Import")
+    run = wait_for_import(imports.list_imports()[0])
+    assert imports.find_targets(run, list(runs.values())) == ["max"]  # image-softmax needs the model
+    assert imports.find_targets(runs["cam"], [run]) == []
+    again = wait_for_import(imports.import_again(run, "max"))
+    assert again.name == "ReCAM (max)"
+    assert imports.find_targets(again, list(runs.values())) == []
+    cam, _ = again.map(again.map_ids[0])
+    assert cam.max() == 1 and run.map(run.map_ids[0])[0].max() == pytest.approx(0.5, abs=0.01)

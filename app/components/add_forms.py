@@ -1,0 +1,46 @@
+"""The forms that add a data set or a folder of runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from amn_core.data import DataError
+from app import cached, roots
+
+KINDS = {
+    "voc": "PASCAL VOC 2012: a VOCdevkit, the VOC2012 folder, or a part of it",
+    "coco": "COCO 2014: images and annotations",
+    "folder": "A folder: images, labels.csv, masks if there are any",
+}
+
+
+def render_add() -> None:
+    """Render both forms."""
+    left, right = st.columns(2, gap="medium")
+    with left, st.form("add-data", border=True):
+        st.markdown("**A data set**, so that Explore can show its photographs")
+        kind = st.selectbox("Layout", list(KINDS), format_func=KINDS.get)
+        folder = st.text_input("Folder", placeholder="/data/VOCdevkit/VOC2012", key="add-data-folder")
+        split = st.text_input("Split, or the path of a list", value="train")
+        if st.form_submit_button("Add data set", icon=":material/add:"):
+            add(lambda: roots.add_data_spec(f"{kind}:{folder.strip()}", split.strip()), folder)
+    with right, st.form("add-runs", border=True):
+        st.markdown("**Runs**: the folder of one, or a folder that holds several")
+        folder = st.text_input("Folder", placeholder="/results/runs", key="add-runs-folder")
+        if st.form_submit_button("Add runs", icon=":material/add:"):
+            add(lambda: roots.add_run_root(folder.strip()), folder)
+
+
+def add(work: Callable[[], object], folder: str) -> None:
+    """Add something, or say why it cannot be."""
+    if not folder.strip() or not Path(folder.strip()).expanduser().is_absolute():
+        st.error("Give the whole path of a folder on this machine, from the root.")
+        return
+    try:
+        work()
+    except (DataError, ValueError, OSError) as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    cached.clear_runs()
+    st.rerun()

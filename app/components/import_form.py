@@ -1,0 +1,122 @@
+"""The form that imports maps or masks of another method, and the imports under way."""
+
+import streamlit as st
+
+from amn_core.formats.map_folder import KINDS
+from amn_core.formats.recognise import NORMALISATIONS
+from amn_core.importing import UNSURE, ImportConfig
+from amn_core.jobs import Job, load_job
+from amn_core.jobs.progress import read_percent
+from app import cached, imports, state
+from app.components.job_form import list_data
+
+CHOICES = {
+    "kind": ("Files are", KINDS, {"auto": "recognised"}),
+    "key_base": ("First class has number", ("auto", "0", "1"), {"auto": "recognised"}),
+    "background": ("First plane is background", ("auto", "none", "first"),
+                   {"auto": "recognised", "none": "no", "first": "yes"}),
+    "normalisation": ("Values", NORMALISATIONS,
+                      {"stored": "as stored", "max": "divided by the maximum", "minmax": "stretched to 0–1"}),
+    "unsure": ("255 in a mask counts as", UNSURE, {"ignore": "left out"}),
+}
+TAKEN, LISTED = "imports-taken", 3
+
+
+def render_import() -> None:
+    """Render the form, and below it the imports of late."""
+    with st.form("import", border=True):
+        st.markdown("**Maps or masks of another method**: a folder with one file for each image, as its code wrote it. "
+                    "Its layout is recognised; files that could run code are refused.")
+        values = render_fields() | render_choices()
+        with st.container(horizontal=True):
+            is_look = st.form_submit_button("Look at the files", icon=":material/search:")
+            is_start = st.form_submit_button("Import", type="primary", icon=":material/download:")
+    if (is_look or is_start) and not state.is_classroom():
+        answer(values, is_start)
+    render_jobs()
+
+
+def render_fields() -> dict[str, str]:
+    """Render what every import needs."""
+    columns = st.columns([5, 4, 2, 3])
+    with columns[0]:
+        maps = st.text_input("Folder", placeholder="/results/recam/cam_npy", key="import-maps")
+    with columns[1]:
+        data = st.selectbox("Data set", list_data(), accept_new_options=True, key="import-data",
+                            help="voc:ROOT, folder:ROOT, coco:ROOT or scenes; another one can be typed in")
+    with columns[2]:
+        split = st.text_input("Split or list", value="train", key="import-split")
+    with columns[3]:
+        name = st.text_input("Name", placeholder="that of the folder", key="import-name")
+    return {"maps": maps, "data": data, "split": split, "name": name}
+
+
+def render_choices() -> dict[str, str]:
+    """Render what can be overruled."""
+    fields, values = ImportConfig.__dataclass_fields__, {}
+    for column, (key, (label, options, names)) in zip(st.columns(len(CHOICES)), CHOICES.items(), strict=True):
+        with column:
+            values[key] = st.selectbox(
+                label, options, format_func=lambda option, names=names: names.get(option, option),
+                help=fields[key].metadata["help"].capitalize(), key=f"import-{key}")
+    return values
+
+
+def answer(values: dict[str, str], is_start: bool) -> None:
+    """Say what the files are, and start the import if that is asked for; or say why it cannot be."""
+    try:
+        config = imports.build_config(values)
+        with st.spinner("Looking at some of the files…"):
+            text = imports.describe_folder(config)
+        if is_start:
+            imports.start(config)
+    except (ValueError, OSError) as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.info(text, icon=":material/search:")
+
+
+def render_jobs() -> None:
+    """Render the imports of late; while one is at work every second anew."""
+    jobs = imports.list_imports()[:LISTED]
+    is_active = any(job.is_active for job in jobs)
+    st.fragment(run_every=1.0 if is_active else None)(render_list)(jobs)
+
+
+def render_list(jobs: list[Job]) -> None:
+    """Render how some imports stand; the whole page takes the run of one that is done, once."""
+    for job in jobs:
+        try:
+            job = load_job(job.path)
+        except ValueError:  # deleted in another tab
+            continue
+        render_job(job)
+        if job.state == "done" and job.id not in st.session_state.setdefault(TAKEN, set()):
+            st.session_state[TAKEN].add(job.id)
+            cached.clear_runs()
+            st.rerun()
+
+
+def render_job(job: Job) -> None:
+    """Render one import: how far it is, what went wrong, or its report."""
+    if job.is_active:
+        share = read_percent(job)
+        waits = "waits for its turn" if job.state == "queued" else f"{share:.0%}"
+        st.progress(share, text=f"{job.title}: {waits}")
+        return
+    report = imports.read_report(job)
+    with st.expander(f"{job.title}: {job.state}", expanded=True, icon=":material/download:"):
+        if job.error:
+            st.error(job.error, icon=":material/error:")
+        if report:
+            st.text(report)
+            render_open(job)
+
+
+def render_open(job: Job) -> None:
+    """Render the way to the curve of what was imported."""
+    run = next(iter(cached.find_runs_below(job.path).values()), None)
+    if run is not None and st.button("Open in Curves", icon=":material/show_chart:", key=f"open-import:{job.id}"):
+        state.put("data", f"{run.meta['data']}/{run.meta['split']}")
+        state.put("runs", ())
+        st.switch_page("screens/curves.py")
