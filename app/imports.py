@@ -7,7 +7,7 @@ from typing import Any
 from amn_core.formats.runs import Run, load_run
 from amn_core.import_report import format_report
 from amn_core.importing import ImportConfig, build_plan, build_reimport, open_context
-from amn_core.jobs import Job, find_jobs_root, list_jobs, start_job
+from amn_core.jobs import Job, find_jobs_root, list_jobs, load_job, start_job
 from amn_core.options import format_command
 
 COMMAND = "import"
@@ -60,6 +60,14 @@ def start(config: ImportConfig) -> Job:
 def list_imports() -> list[Job]:
     """List the jobs that import, the newest first."""
     return [job for job in list_jobs(find_jobs_root()) if job.words[:1] == (COMMAND,)]
+
+
+def reload(job: Job | None) -> Job | None:
+    """Read how a job stands now; None where there is none, or none any more."""
+    try:
+        return load_job(job.path) if job else None
+    except ValueError:
+        return None
 
 
 def read_report(job: Job) -> str | None:

@@ -5,7 +5,7 @@ import streamlit as st
 from amn_core.formats.map_folder import KINDS
 from amn_core.formats.recognise import NORMALISATIONS
 from amn_core.importing import UNSURE, ImportConfig
-from amn_core.jobs import Job, load_job
+from amn_core.jobs import Job
 from amn_core.jobs.progress import read_percent
 from app import cached, imports, state
 from app.components.job_form import list_data
@@ -86,9 +86,8 @@ def render_jobs() -> None:
 def render_list(jobs: list[Job]) -> None:
     """Render how some imports stand; the whole page takes the run of one that is done, once."""
     for job in jobs:
-        try:
-            job = load_job(job.path)
-        except ValueError:  # deleted in another tab
+        job = imports.reload(job)
+        if job is None:  # deleted in another tab
             continue
         render_job(job)
         if job.state == "done" and job.id not in st.session_state.setdefault(TAKEN, set()):

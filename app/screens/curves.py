@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import controls, state, tables
-from app.components import curve_views, image_table
+from app.components import curve_views, image_table, protocol_notes
 from app.definitions import AVERAGINGS, DEFINITIONS
 
 VIEWS = {
@@ -20,6 +20,7 @@ def render() -> None:
     if choice is None:
         return
     controls.render_notes(choice)
+    protocol_notes.render_protocols(choice)
     view = render_view_choice()
     getattr(curve_views, f"render_{view}")(choice)
     render_summaries(choice)

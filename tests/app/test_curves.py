@@ -1,12 +1,19 @@
 """Curves shows the numbers of the counts, and every control changes what it says it changes."""
 
 import json
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from amn_core.comparing import compare, format_table
+from amn_core.configs import CompareConfig
+from amn_core.formats.masks import save_mask
+from amn_core.importing import ImportConfig, run_import
 from amn_core.sweep import summarise
-from app import cached
+from amn_core.sweep.confusion import count_mask, score_iou
+from app import cached, imports
 
 
 @pytest.fixture
@@ -187,3 +194,105 @@ def test_click_on_a_curve_sets_the_threshold(open_page, group):
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     page.wait_for_url("**t=0.6*")
+
+
+def erode(gt: np.ndarray) -> np.ndarray:
+    """Take a third of the rows of every object away, so that a mask is right in part."""
+    return np.where(np.arange(len(gt))[:, None] % 3 > 0, gt, 0).astype(np.uint8)
+
+
+@pytest.fixture
+def masks_run(scenes, tmp_path, monkeypatch):
+    """A run of finished masks on the scenes, beside those of the fixture; its run folder."""
+    for image_id in scenes.ids:
+        save_mask(tmp_path / "pseudo" / f"{image_id}.png", erode(scenes.gt(image_id)))
+    config = ImportConfig(str(tmp_path / "pseudo"), scenes.spec, "val", "Masks", str(tmp_path / "runs" / "masks"))
+    run_import(replace(config, workers=1))
+    return tmp_path / "runs" / "masks"
+
+
+@pytest.fixture
+def maps_run(scenes, tmp_path):
+    """A run of imported maps that reach one half; its run folder."""
+    (tmp_path / "theirs").mkdir()
+    for image_id in scenes.ids:
+        gt = scenes.gt(image_id)
+        planes = {int(c) - 1: ((gt == c) * 0.4 + 0.1).astype(np.float32) for c in scenes.class_ids(image_id)}
+        np.save(tmp_path / "theirs" / f"{image_id}.npy", np.array(planes, dtype=object), allow_pickle=True)
+    config = ImportConfig(str(tmp_path / "theirs"), scenes.spec, "val", "ReCAM", str(tmp_path / "runs" / "recam"))
+    run_import(replace(config, workers=1))
+    return tmp_path / "runs" / "recam"
+
+
+def score_masks(scenes) -> float:
+    """Score the eroded masks image by image, without counts."""
+    confusion = sum(count_mask(erode(scenes.gt(i)), scenes.gt(i), len(scenes.class_names)) for i in scenes.ids)
+    return float(np.nanmean(score_iou(confusion[:, :-1])))
+
+
+def test_finished_masks_are_one_point_at_their_score(open_curves, masks_run, scenes):
+    at = open_curves(t="1.000", intervals="0")
+    assert not at.exception
+    traces = [trace for trace in read_chart(at)["data"] if trace.get("name") == "Masks"]
+    assert [trace["mode"] for trace in traces] == ["markers"]
+    np.testing.assert_allclose(read_values(traces[0]["x"]), [1.0])
+    np.testing.assert_allclose(read_values(traces[0]["y"]), [score_masks(scenes) * 100])
+    assert not [button for button in at.button if button.label.startswith("Masks:")]
+
+
+def test_tables_hide_what_finished_masks_have_none_of(open_curves, masks_run, scenes):
+    scaled, free = (open_curves(t="1.000").table[i].value["Masks"] for i in (0, 1))
+    hidden = [scaled[name] for name in scaled.index if name.startswith(("Plateau", "Mean mIoU", "Peak at"))]
+    hidden += [free[name] for name in free.index if name.startswith(("Plateau", "Mean mIoU", "Per-image", "Oracle"))]
+    assert hidden == ["–"] * 7
+    score = f"{score_masks(scenes) * 100:.1f} %"
+    assert scaled["mIoU at the current threshold"] == score
+    assert free.iloc[0].strip("*") == score
+
+
+@pytest.mark.parametrize("view", ["classes", "rates", "difference", "best"])
+def test_every_view_takes_finished_masks(open_curves, masks_run, view):
+    for axis in ("threshold", "share"):
+        assert not open_curves(view=view, axis=axis, first="masks").exception
+
+
+def test_compare_puts_dashes_for_finished_masks(masks_run, runs, scenes):
+    result = compare(CompareConfig(runs=(str(masks_run), str(runs["cam"].path))))
+    masks, cam = result["runs"]
+    assert masks["peak_miou"] == pytest.approx(score_masks(scenes))
+    assert [masks[key] for key in ("plateau", "plateau_share", "mean_miou", "peak_threshold")] == [None] * 4
+    assert cam["plateau"] is not None
+    assert format_table(result).splitlines()[1].count("–") == 5
+
+
+def test_runs_under_one_protocol_get_no_note(open_curves):
+    at = open_curves(runs="drawn/amn-without-lcm~drawn/amn")
+    assert not [text for text in at.markdown if "Different protocols" in text.value]
+
+
+def test_other_protocols_are_said_with_what_the_maps_need(open_curves, maps_run):
+    at = open_curves(runs="drawn/cam~recam")
+    note = next(text.value for text in at.markdown if "Different protocols" in text.value)
+    assert "normalisation" in note
+    assert [button.label for button in at.button if "again" in button.label] == ["Import ReCAM again: max"]
+    at = open_curves(runs="drawn/amn~recam")
+    assert not [button for button in at.button if "again" in button.label]
+
+
+def test_one_click_imports_again_under_the_common_normalisation(open_curves, maps_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("AMN_JOBS", str(tmp_path / "jobs"))
+    at = open_curves(runs="drawn/cam~recam")
+    next(button for button in at.button if "again" in button.label).click().run()
+    deadline = time.monotonic() + 120
+    while imports.list_imports()[0].is_active and time.monotonic() < deadline:
+        time.sleep(0.2)
+    at.run()
+    assert not at.exception and not at.error
+    assert "ReCAM (max)" in at.table[0].value.columns and "ReCAM" not in at.table[0].value.columns
+    assert list(at.table[0].value.loc["Normalisation"]) == ["max", "max"]
+
+
+def test_classroom_imports_nothing_again(open_curves, maps_run, monkeypatch):
+    monkeypatch.setenv("AMN_CLASSROOM", "1")
+    at = open_curves(runs="drawn/cam~recam")
+    assert next(button for button in at.button if "again" in button.label).disabled
