@@ -9,7 +9,7 @@ from amn_core.configs import ReproduceConfig
 from amn_core.jobs import find_jobs_root
 from amn_core.jobs.checks import Check, check_memory, list_splits
 from amn_core.options import format_command
-from app import cached, roots, state, training
+from app import cached, cached_trainings, roots, state, training
 
 ICONS = {"ok": ":green[:material/check_circle:]", "warning": ":orange[:material/warning:]",
          "error": ":red[:material/error:]"}
@@ -132,7 +132,7 @@ def read_number(text: str, field: training.Field) -> float | None:
 
 def render_checks(config: ReproduceConfig) -> bool:
     """Render what was checked; whether nothing stands in the way."""
-    checks = cached.check_start(config, str(find_jobs_root()))
+    checks = cached_trainings.check_start(config, str(find_jobs_root()))
     with st.container(border=True):
         for check in checks:
             render_check(check)
@@ -160,7 +160,7 @@ def render_estimate(config: ReproduceConfig) -> None:
 @st.fragment(run_every=1.0)
 def poll_estimate(words: tuple[str, ...]) -> None:
     """Show the estimate as soon as it is there."""
-    future: Future = cached.ask_estimate(words)
+    future: Future = cached_trainings.ask_estimate(words)
     if not future.done():
         st.markdown(":gray[:material/hourglass_top:] **Time** · measuring a few steps and images of each stage…")
         return

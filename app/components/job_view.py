@@ -8,7 +8,7 @@ from amn_core.jobs import Job, delete_job, load_job, read_log, read_metrics, res
 from amn_core.jobs.devices import list_ahead
 from amn_core.jobs.processes import read_memory
 from amn_core.jobs.progress import Stage, estimate_rest, find_current, list_stages, load_probe
-from app import cached, state, training
+from app import cached, cached_trainings, state, training
 from app.components.job_form import FAILURE, VALUES
 from app.training_charts import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
 
@@ -158,7 +158,8 @@ def render_training(job: Job, stage: Stage) -> None:
     if probe is None:
         return
     with right:
-        summaries = {epoch: cached.summarise_probe(probe, epoch) for epoch in choose_epochs(probe.epochs, MOST_CURVES)}
+        epochs = choose_epochs(probe.epochs, MOST_CURVES)
+        summaries = {epoch: cached_trainings.summarise_probe(probe, epoch) for epoch in epochs}
         st.markdown(f"**Every threshold**, on {len(probe.meta['images'])} fixed images")
         st.plotly_chart(draw_growth(method, summaries, state.get("t")), key="chart:growth", config=CONFIG,
                         alt="mIoU against the threshold after each epoch")
@@ -189,9 +190,9 @@ def render_probe(probe, method: str) -> None:
     epochs = choose_epochs(probe.epochs, 2)
     with left:
         st.markdown("**Activation** on the object, above, and elsewhere, below")
-        counts = {epoch: cached.load_probe_counts(probe, epoch) for epoch in epochs}
+        counts = {epoch: cached_trainings.load_probe_counts(probe, epoch) for epoch in epochs}
         st.plotly_chart(draw_histograms(method, counts, state.get("t")), key="chart:histograms", config=CONFIG,
                         alt="Activation histograms at the start and now")
     with right:
         st.markdown("**Maps** of fixed images over time")
-        st.image(cached.render_probe_sheet(probe), width="stretch")
+        st.image(cached_trainings.render_probe_sheet(probe), width="stretch")

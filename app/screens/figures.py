@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from amn_core.figures.config import FIGURES, FigureConfig
-from app import cached, controls, roots, state
+from app import cached, cached_trainings, controls, roots, state
 from app.components.figure_form import render_options
 
 PROTOCOLS = {"union": "irn", "all": "seam", "present": "toco"}
@@ -42,7 +42,7 @@ def choose_folders(name: str, choice: controls.Choice) -> tuple[Path, ...]:
     """Choose what is drawn: the runs of the bar above, or for training curves the trainings that are marked."""
     if FIGURES[name].needs != "metrics":
         return tuple(run.path for run in choice.runs.values())
-    found = cached.find_trainings()
+    found = cached_trainings.find_trainings()
     if not found:
         return ()
     marked = st.multiselect("Trainings", list(found), default=list(found)[:3], key="figure-trainings")
@@ -73,18 +73,18 @@ def render_result(config: FigureConfig, folders: tuple[Path, ...]) -> None:
     """Render the preview, the files, the caption and the command."""
     suffixes = FIGURES[config.name].suffixes
     if ".png" in suffixes:
-        shown = cached.build_figure(replace(config, out=f"{config.name}.png", dpi=PREVIEW_DPI), folders)
+        shown = cached_trainings.build_figure(replace(config, out=f"{config.name}.png", dpi=PREVIEW_DPI), folders)
         render_preview(shown.content, config.name)
     elif ".md" in suffixes:
-        shown = cached.build_figure(replace(config, out=f"{config.name}.md"), folders)
+        shown = cached_trainings.build_figure(replace(config, out=f"{config.name}.md"), folders)
         st.markdown(shown.content.decode().partition("\n\n")[0])
     else:
-        shown = cached.build_figure(config, folders)
+        shown = cached_trainings.build_figure(config, folders)
         st.markdown(f"One file of {len(shown.content) / 1e6:.1f} MB with every figure, tables and the record; it needs "
                     "no network.")
     render_files(config, folders, suffixes)
     st.markdown(f"**Caption**  \n{shown.caption}")
-    main = cached.build_figure(config, folders)
+    main = cached_trainings.build_figure(config, folders)
     st.markdown("**The same again**")
     st.code(main.record["command"], language="bash", wrap_lines=True)
     with st.expander("Record", icon=":material/receipt_long:"):
@@ -112,12 +112,13 @@ def render_files(config: FigureConfig, folders: tuple[Path, ...], suffixes: tupl
         for suffix in suffixes:
             wanted = replace(config, out=config.name + suffix)
             st.download_button(
-                suffix[1:].upper(), lambda wanted=wanted: cached.build_figure(wanted, folders).content, wanted.out,
-                MIME.get(suffix, "text/plain"), icon=":material/download:", on_click="ignore",
+                suffix[1:].upper(), lambda wanted=wanted: cached_trainings.build_figure(wanted, folders).content,
+                wanted.out, MIME.get(suffix, "text/plain"), icon=":material/download:", on_click="ignore",
                 key=f"figure-file{suffix}")
         st.download_button(
-            "Record", lambda: json.dumps(cached.build_figure(config, folders).record, indent=2), f"{config.out}.json",
-            "application/json", icon=":material/receipt_long:", on_click="ignore", key="figure-record")
+            "Record", lambda: json.dumps(cached_trainings.build_figure(config, folders).record, indent=2),
+            f"{config.out}.json", "application/json", icon=":material/receipt_long:", on_click="ignore",
+            key="figure-record")
 
 
 render()
