@@ -88,6 +88,16 @@ def find_targets(run: Run, others: list[Run]) -> list[str]:
     return [name for name in REACHABLE if name in wanted]
 
 
+def find_made(run: Run, target: str, runs: dict[str, Run]) -> str | None:
+    """Find the key of a run that was imported from the same files with another normalisation, if there is one."""
+    def describe(one: Run) -> tuple:
+        plan = one.meta.get("import", {}).get("plan", {})
+        return one.meta["data"], one.meta["split"], plan.get("maps"), plan.get("files")
+
+    return next((key for key, one in runs.items() if one.has_counts and describe(one) == describe(run)
+                 and one.meta["protocol"].get("normalisation") == target), None)
+
+
 def import_again(run: Run, target: str) -> Job:
     """Start to import a run's files again, normalised as another run is.
 

@@ -85,14 +85,18 @@ def write_title(name: str) -> str:
     return DEFINITIONS[name].name + badge
 
 
+def write_peak(summary: Summary, threshold: float) -> str:
+    """Write the peak of a run, where it is and the mIoU now; of finished masks, their one mIoU."""
+    peak = write_measure(summary, "peak_miou", threshold)
+    if not np.isfinite(summary.plateau):
+        return peak
+    return f"{peak} at {summary.peak_threshold:.3f} · now {write_measure(summary, 'chosen_miou', threshold)}"
+
+
 def build_protocol_table(summaries: Mapping[str, Mapping[str, Summary]], threshold: float) -> pd.DataFrame:
     """Build a table of what the averaging changes: a row for each, and for each run its peak and mIoU now."""
     rows = {
-        averaging: {
-            name: f"{one.peak_miou * 100:.1f} % at {write_measure(one, 'peak_threshold', threshold)}"
-                  f" · now {write_measure(one, 'chosen_miou', threshold)}"
-            for name, one in by_run.items()
-        }
+        averaging: {name: write_peak(one, threshold) for name, one in by_run.items()}
         for averaging, by_run in summaries.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -54,12 +54,16 @@ def render_reimports(choice: Choice) -> None:
 
 
 def import_again(choice: Choice, key: str, target: str) -> None:
-    """Start to import a run again; remember beside which runs it is to be shown."""
+    """Put a run that was imported anew in place of one, if it is there, or start to import it."""
+    others = tuple(other for other in choice.runs if other != key)
+    made = imports.find_made(choice.runs[key], target, cached.find_runs())
+    if made is not None:
+        state.put("runs", tuple(dict.fromkeys((*others, made))))
+        return
     if state.is_classroom():
         return
     try:
-        job = imports.import_again(choice.runs[key], target)
-        st.session_state[STARTED] = job, tuple(other for other in choice.runs if other != key)
+        st.session_state[STARTED] = imports.import_again(choice.runs[key], target), others
     except (ValueError, OSError) as error:
         st.session_state[FAILURE] = str(error)
 

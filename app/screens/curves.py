@@ -64,7 +64,10 @@ def render_summaries(choice: controls.Choice) -> None:
 
 def render_losers(choice: controls.Choice) -> None:
     """Render the images behind the curve: those that lose most to the current threshold."""
-    names = {key: choice.styles[key].label for key in choice.runs}
+    names = {key: choice.styles[key].label for key, run in choice.runs.items() if not run.is_masks}
+    if not names:
+        st.caption("Finished masks lose nothing to a threshold: they have none.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(f"**Images that lose most at {choice.threshold:.3f}**", width="stretch")
         key = st.selectbox("Run", list(names), format_func=names.get, label_visibility="collapsed", width=220,

@@ -256,6 +256,14 @@ def test_every_view_takes_finished_masks(open_curves, masks_run, view):
         assert not open_curves(view=view, axis=axis, first="masks").exception
 
 
+def test_losers_are_those_of_runs_with_a_threshold(open_curves, masks_run):
+    assert "Masks" not in find_widget(open_curves(), "selectbox", "Run").options
+    at = open_curves(runs="masks")
+    assert not at.exception
+    assert not at.dataframe
+    assert "at" not in at.table[2].value["Masks"].iloc[0]
+
+
 def test_compare_puts_dashes_for_finished_masks(masks_run, runs, scenes):
     result = compare(CompareConfig(runs=(str(masks_run), str(runs["cam"].path))))
     masks, cam = result["runs"]
@@ -290,6 +298,10 @@ def test_one_click_imports_again_under_the_common_normalisation(open_curves, map
     assert not at.exception and not at.error
     assert "ReCAM (max)" in at.table[0].value.columns and "ReCAM" not in at.table[0].value.columns
     assert list(at.table[0].value.loc["Normalisation"]) == ["max", "max"]
+    at = open_curves(runs="drawn/cam~recam")
+    next(button for button in at.button if "again" in button.label).click().run()
+    assert len(imports.list_imports()) == 1  # what was made once is shown at once
+    assert list(at.table[0].value.columns) == ["CAM", "ReCAM (max)"]
 
 
 def test_classroom_imports_nothing_again(open_curves, maps_run, monkeypatch):
