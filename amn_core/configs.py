@@ -74,11 +74,11 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "epochs": 3, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
     ("scenes", "cam"): {
-        "epochs": 4, "batch": 8, "crop": 144, "long_side_min": 144, "long_side_max": 208,
+        "epochs": 5, "batch": 8, "crop": 144, "long_side_min": 144, "long_side_max": 208,
         "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
         "weight_decay": 1e-4, "momentum": 0.9},
     ("scenes", "amn"): {
-        "epochs": 7, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "epochs": 6, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
