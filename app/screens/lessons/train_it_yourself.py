@@ -74,13 +74,13 @@ def render_measured(measured: dict, knob: float) -> None:
 
 def render_commands(knob: float) -> None:
     """Render how to train on the scenes: on the screen Train, or on the command line."""
-    st.markdown("**Now train.** On a laptop a stage takes about two minutes.")
+    st.markdown("**Now train.** On two free cores a stage takes about two minutes.")
     if (roots.REPOSITORY / "app" / "screens" / "train.py").is_file() and not state.is_classroom():
         st.page_link("screens/train.py", label="Open the screen Train", icon=":material/model_training:")
     elif state.is_classroom():
         st.caption("In a classroom nothing is started from the screen: the teacher, or your own laptop, can.")
     st.code(f"python -m amn_core reproduce --preset scenes --backbone efficientnet_lite0_small \\\n"
-            f"  --data scenes:size=224,n=640,seed=7,discriminative={knob:.2f} --out runs/knob-{knob:.2f}",
+            f"  --data scenes:size=160,n=640,seed=7,discriminative={knob:.2f} --out runs/knob-{knob:.2f}",
             language="bash")
 
 
