@@ -1,5 +1,6 @@
 """The table behind the image browser: one row an image, its figures, what is filtered and how it is sorted."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,22 @@ SORTS = {
     "area": Sort("Size of the objects", "% of image", "{:.1f}"),
     "count": Sort("Number of classes", "classes", "{:.0f}"),
     "name": Sort("Name", ""),
+}
+@dataclass(frozen=True)
+class Range:
+    """A figure to filter by: its column, its name above the slider, the slider's step, how its ends are written."""
+
+    column: str
+    title: str
+    step: float
+    form: str
+
+
+RANGES = {
+    "regret-range": Range("regret", "Lost to the global threshold, points", 0.5, "%.1f"),
+    "gap-range": Range("gap", "Gap", 0.01, "%.2f"),
+    "imbalance-range": Range("imbalance", "Imbalance (CV)", 0.01, "%.2f"),
+    "best-range": Range("best_threshold", "Best threshold", 0.005, "%.3f"),
 }
 LISTED = "list-threshold"
 NUMBERS = {"1": (1, 1), "2": (2, 2), "3 or more": (3, 255)}
@@ -62,7 +79,7 @@ def get_list_threshold() -> float:
 
     An order that followed the threshold would move images away under the hand.
     """
-    choices = ("data", "runs", "of", "sort", "ascending", "only", "number", "size")
+    choices = ("data", "runs", "of", "sort", "ascending", "only", "number", "size", *RANGES)
     asked = (state.get_visit(), *(state.get(name) for name in choices))
     if st.session_state.get(LISTED, (None, 0))[0] != asked:
         st.session_state[LISTED] = (asked, state.get("t"))
@@ -109,7 +126,27 @@ def filter_table(table: pd.DataFrame, find: str) -> pd.DataFrame:
         if state.get(name) in bounds and column in table:
             low, high = bounds[state.get(name)]
             kept &= table[column].between(low, high, inclusive="both" if column == "count" else "left").to_numpy()
+    for name, figure in RANGES.items():
+        bounds = state.get(name)
+        if bounds and find_extent(table, figure):
+            kept &= table[figure.column].round(6).between(*bounds).to_numpy()
     return table[kept]
+
+
+def find_extent(table: pd.DataFrame, figure: Range) -> tuple[float, float] | None:
+    """Find between which steps of its slider a figure lies; None where it is not known or the same for all."""
+    values = table[figure.column].dropna() if figure.column in table else ()
+    if not len(values):
+        return None
+    low = math.floor(round(min(values) / figure.step, 6)) * figure.step
+    high = math.ceil(round(max(values) / figure.step, 6)) * figure.step
+    return (round(low, 6), round(high, 6)) if high > low else None
+
+
+def clear_filters() -> None:
+    """Let every image through again."""
+    for name in ("find", "only", "number", "size", *RANGES):
+        state.put(name, state.PARAMS[name].default)
 
 
 def sort_table(table: pd.DataFrame, sort: str, is_ascending: bool) -> pd.DataFrame:

@@ -74,9 +74,24 @@ def read_number(text: str) -> float:
     return value
 
 
+def read_range(text: str) -> tuple[float, float]:
+    """Read two numbers joined by '~', lower first; a side left out has no bound."""
+    low, high = text.split("~")
+    bounds = (read_number(low) if low else -math.inf, read_number(high) if high else math.inf)
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"{text} goes down")
+    return bounds
+
+
+def write_range(bounds: tuple[float, float]) -> str:
+    """Write two numbers as `read_range` reads them."""
+    return "~".join("" if math.isinf(bound) else f"{bound:g}" for bound in bounds)
+
+
 UNIT = {"read": read_unit, "write": write_unit}
 LIST = {"read": read_list, "write": "~".join}
 NUMBER = {"read": read_number, "write": "{:g}".format}
+RANGE = {"read": read_range, "write": write_range}
 FLAG = {"read": read_flag, "write": lambda value: str(int(value))}
 
 PARAMS: dict[str, Param] = {
@@ -102,6 +117,10 @@ PARAMS: dict[str, Param] = {
     "only": Param(None),                     # show images that have this class
     "number": Param("any"),                  # show images with so many classes
     "size": Param("any"),                    # show images whose objects are so large
+    "regret-range": Param(None, **RANGE),    # show images with these figures only: points
+    "gap-range": Param(None, **RANGE),
+    "imbalance-range": Param(None, **RANGE),
+    "best-range": Param(None, **RANGE),      # thresholds
     "sort": Param("regret"),
     "of": Param(None),                       # key of the run whose figures sort the images
     "ascending": Param(False, **FLAG),

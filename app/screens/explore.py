@@ -14,6 +14,7 @@ from app.browser import (
     sort_table,
 )
 from app.components.canvas import render_canvas
+from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_list import render_image_list
 
 MOST_METHODS = 6
@@ -66,11 +67,11 @@ def choose_images(group: dict, keys: list[str]):
     sort = state.get("sort") if state.get("sort") in table.columns else "name"
     table = sort_table(filter_table(table, find), sort, state.get("ascending"))
     if not len(table):
-        st.info("No image fits. Clear the name or the filters above.")
+        render_no_fit()
         return None
     if state.get("image") not in table.index:
         state.put("image", table.index[0])
-    if sort in ("regret", "miou") and threshold != state.get("t"):
+    if (sort in ("regret", "miou") or state.get("regret-range")) and threshold != state.get("t"):
         label = f"List is for {threshold:.3f}: sort for {state.get('t'):.3f}"
         st.button(label, icon=":material/sort:", on_click=refresh_list, width="stretch")
     render_image_list(
@@ -89,8 +90,7 @@ def render_sort(group: dict, keys: list[str], table) -> None:
     st.toggle("Lowest first", **state.bind("ascending"))
     classes = [None, *sorted({name for names in table["classes"] for name in names})]
     st.selectbox("With class", classes, format_func=lambda name: name or "Any", **state.bind("only", classes))
-    st.selectbox("Classes in the image", ["any", "1", "2", "3 or more"], **state.bind("number"))
-    st.selectbox("Size of the objects", ["any", "under 10 %", "10 to 35 %", "over 35 %"], **state.bind("size"))
+    render_more_filters(table)
 
 
 def bind_run(group: dict, keys: list[str]) -> dict:

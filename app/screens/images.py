@@ -6,6 +6,7 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from app import cached, controls, state
 from app.browser import SORTS, filter_table
+from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
 
 FIGURES = (
@@ -24,7 +25,7 @@ def render() -> None:
     controls.render_notes(choice)
     key, table = render_filters(choice)
     if not len(table):
-        st.info("No image fits. Clear the name or the filters above.", icon=":material/filter_alt_off:")
+        render_no_fit()
         return
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with bar:
@@ -51,13 +52,19 @@ def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
         st.selectbox("Sort by", list(SORTS), format_func=lambda name: SORTS[name].title, width=230,
                      **state.bind("sort", list(SORTS)))
         st.toggle("Lowest first", **state.bind("ascending"))
+        render_more_filters(describe_images(table))
     return key, sort_images(keep_images(table, find))
 
 
 def keep_images(table: pd.DataFrame, find: str) -> pd.DataFrame:
     """Keep the images that fit the name and the filters that Explore has too."""
-    described = table.set_index("image").assign(count=table["n_classes"].array, area=table["object_share"].array * 100)
-    return table[table["image"].isin(filter_table(described, find).index)]
+    return table[table["image"].isin(filter_table(describe_images(table), find).index)]
+
+
+def describe_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Describe the images to the filters: the columns of `app.browser.build_table`, regret and area in percent."""
+    return table.set_index("image").assign(
+        count=table["n_classes"].array, area=table["object_share"].array * 100, regret=table["regret"].array * 100)
 
 
 def sort_images(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Explore without a browser: what is listed, chosen, restored from a link, and said where something is missing."""
 
 import json
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -79,6 +80,44 @@ def test_finding_and_filtering_narrow_the_list(open_app, group, scenes):
     assert set(list_names(at)) == with_class
     at.text_input("widget:find").set_value("no such image").run()
     assert not at.exception and "No image fits" in at.info[0].value
+
+
+@pytest.mark.parametrize(("name", "figure"), [
+    ("regret-range", lambda scores: 100 * scores.regret(0.7)), ("gap-range", lambda scores: scores.gap),
+    ("imbalance-range", lambda scores: scores.imbalance), ("best-range", lambda scores: scores.best_threshold),
+])
+def test_range_of_a_figure_narrows_the_list_and_lives_in_the_url(open_app, group, runs, name, figure):
+    scores = score_images(runs["cam"].counts())
+    values = dict(zip(scores.image_ids, figure(scores), strict=True))
+    middle = round(float(np.median(list(values.values()))) + 1e-4, 4)
+    fitting = {image for image, value in values.items() if value >= middle}
+    assert 0 < len(fitting) < len(values)
+    at = open_app("explore", data=group, t="0.700", **{name: f"{middle}~"})
+    assert not at.exception and set(list_names(at)) == fitting
+    slider = at.slider(f"widget:{name}")
+    slider.set_value((slider.min, slider.max)).run()
+    assert set(list_names(at)) == set(values) and name not in at.query_params
+    high = round(slider.max - slider.step, 6)
+    at.slider(f"widget:{name}").set_value((slider.min, high)).run()
+    assert set(list_names(at)) == {image for image, value in values.items() if round(value, 6) <= high}
+    assert at.query_params[name] == f"~{high:g}"
+
+
+def test_filters_that_nothing_fits_are_cleared_with_one_click(open_app, group, scenes):
+    at = open_app("explore", data=group, number="3 or more", **{"regret-range": "150~"})
+    assert not at.exception and "No image fits" in at.info[0].value
+    next(button for button in at.button if button.label == "Clear name and filters").click().run()
+    assert set(list_names(at)) == set(scenes.ids)
+    assert not {"number", "regret-range"} & set(at.query_params)
+
+
+def test_ranges_are_passed_over_where_there_are_no_counts(open_app, runs_root, tmp_path, monkeypatch, group, scenes):
+    folder = tmp_path / "uncounted" / "cam"
+    shutil.copytree(runs_root / "drawn" / "cam", folder, ignore=shutil.ignore_patterns("counts.npz"))
+    monkeypatch.setenv("AMN_RUNS", str(folder.parent))
+    at = open_app("explore", data=group, **{"gap-range": "5~6", "best-range": "~0.001"})
+    assert not at.exception and set(list_names(at)) == set(scenes.ids)
+    assert not at.slider
 
 
 def test_choosing_one_method_leaves_one_on_the_canvas(open_app, group):

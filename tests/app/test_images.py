@@ -40,6 +40,15 @@ def test_images_find_by_name(open_images, scenes):
     assert list(table["image"]) == [scenes.ids[2]]
 
 
+def test_images_filter_by_the_ranges_of_explore(open_images):
+    every = open_images(t="0.700").dataframe[0].value
+    points, gap = every["regret"].median(), every["gap"].median()
+    table = open_images(t="0.700", **{"regret-range": f"~{points:.6f}"}).dataframe[0].value
+    assert set(table["image"]) == set(every["image"][every["regret"] <= points]) < set(every["image"])
+    table = open_images(t="0.700", **{"gap-range": f"{gap - 1e-5:.6f}~"}).dataframe[0].value
+    assert set(table["image"]) == set(every["image"][every["gap"] >= gap]) < set(every["image"])
+
+
 def test_images_that_fit_nothing_say_so(open_images):
     at = open_images(find="no such image")
     assert not at.exception

@@ -1,5 +1,7 @@
 """The shared choices and their way into the URL and back."""
 
+from math import inf
+
 import pytest
 
 from app.state import PARAMS, PREFIX, collect, fit, is_classroom, restore
@@ -15,6 +17,15 @@ def test_choices_survive_the_way_through_the_url():
     assert restored == session
 
 
+@pytest.mark.parametrize(("text", "bounds"), [
+    ("0.2~0.5", (0.2, 0.5)), ("5~", (5.0, inf)), ("~-0.1", (-inf, -0.1)), ("1~1", (1.0, 1.0))])
+def test_ranges_survive_the_way_through_the_url(text, bounds):
+    session = {}
+    restore({"gap-range": text}, session)
+    assert session == {PREFIX + "gap-range": bounds}
+    assert collect({"gap-range"}, session)["gap-range"] == text
+
+
 def test_threshold_is_always_in_the_url_and_other_defaults_never():
     assert collect(set(PARAMS), {}) == {"t": PARAMS["t"].write(PARAMS["t"].default)}
 
@@ -24,7 +35,8 @@ def test_choices_of_other_screens_stay_out_of_the_url():
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("t", "1.5"), ("t", "abc"), ("t", "nan"), ("contour", "yes"), ("low", "-1")])
+    ("name", "text"), [("t", "1.5"), ("t", "abc"), ("t", "nan"), ("contour", "yes"), ("low", "-1"),
+    ("gap-range", "0.5"), ("gap-range", "2~1"), ("gap-range", "nan~1"), ("gap-range", "1~2~3")])
 def test_unreadable_choices_are_passed_over(name, text):
     session = {}
     restore({name: text, "unknown": "1"}, session)
