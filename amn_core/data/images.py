@@ -39,6 +39,8 @@ def load_image(source: str | Path | bytes, name: str | None = None, upright: boo
             return np.asarray(convert_to_rgb(ImageOps.exif_transpose(image) if upright else image))
     except DataError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own limit, met before `check_pixels` can look
+        raise DataError(f"{name}: more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first") from None
     except FileNotFoundError:
         raise DataError(f"{name}: no such image; check the data root and the list of the split") from None
     except UnidentifiedImageError:

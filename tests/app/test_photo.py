@@ -2,7 +2,9 @@
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,14 @@ def build_turned() -> bytes:
     return encode(draw_picture(), "JPEG", exif=exif)
 
 
+def build_boast() -> bytes:
+    """A PNG of 80×60 whose header says 60000×60000, with the checksum to match."""
+    content = bytearray(encode(draw_picture(), "PNG"))
+    content[16:24] = struct.pack(">II", 60000, 60000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
 GOOD_FILES = {
     "turned.jpg": (build_turned, (80, 60)),  # height and width once it stands upright
     "alpha.png": (lambda: encode(draw_picture().convert("RGBA"), "PNG"), (60, 80)),
@@ -55,7 +65,22 @@ BAD_FILES = {
     "cut.jpg": (lambda: encode(draw_picture(400, 300), "JPEG")[:900], "broken image"),
     "tiny.png": (lambda: encode(draw_picture(8, 8), "PNG"), "too small"),
     "thread.png": (lambda: encode(draw_picture(4000, 40), "PNG"), "too narrow"),
+    "boast.png": (build_boast, "more than 50 megapixels"),
     "heavy.bmp": (lambda: b"BM" + bytes(photos.MAX_BYTES), "more than 20 MB"),
+}
+
+
+ODD_FILES = {  # width and height of the picture, or what the one message says
+    "turned.jpg": (build_turned, (60, 80)),
+    "alpha.png": (GOOD_FILES["alpha.png"][0], (80, 60)),
+    "grey.png": (GOOD_FILES["grey.png"][0], (80, 60)),
+    "deep.png": (GOOD_FILES["deep.png"][0], (80, 60)),
+    "cmyk.jpg": (GOOD_FILES["cmyk.jpg"][0], (80, 60)),
+    "a gif, really.png": (lambda: encode(draw_picture().convert("P"), "GIF"), (80, 60)),
+    "dot.png": (lambda: encode(draw_picture(1, 1), "PNG"), "too small"),
+    "cut.jpg": BAD_FILES["cut.jpg"],
+    "text.png": BAD_FILES["text.png"],
+    "boast.png": BAD_FILES["boast.png"],
 }
 
 
@@ -121,6 +146,32 @@ def test_broken_upload_is_said_and_nothing_else_breaks(open_photo_screen):
     at = open_photo_screen()
     at.file_uploader[0].upload("cut.jpg", BAD_FILES["cut.jpg"][0]()).run()
     assert not at.exception and len(at.error) == 1 and "cut.jpg" in at.error[0].value
+
+
+def upload(page, name: str, content: bytes) -> None:
+    """Drop a file on the page and wait for a painted picture or a message."""
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content})
+    page.wait_for_selector(".amn[data-ready='Your photo'], [data-testid=stAlert], [data-testid=stException]")
+
+
+def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
+    page = open_page("photo", bundle="scenes")
+    for name, (build, expected) in ODD_FILES.items():
+        page.get_by_text("Drop a photograph on the left").wait_for()
+        upload(page, name, build())
+        messages = page.locator("[data-testid=stAlert]").all_inner_texts()
+        pictures = page.locator(".panel canvas")
+        if isinstance(expected, str):
+            assert len(messages) == 1 and name in messages[0] and expected in messages[0]
+            assert not pictures.count()
+        else:
+            width, height = pictures.first.evaluate("canvas => [canvas.width, canvas.height]")
+            assert messages == [] and pictures.count() == 4
+            assert width / height == pytest.approx(expected[0] / expected[1], rel=0.02)
+        assert not page.locator("[data-testid=stException]").count()
+        page.locator("[data-testid=stFileUploader] [data-testid$=DeleteBtn]").click()
+    page.get_by_text("Drop a photograph on the left").wait_for()
 
 
 def test_without_models_the_screen_says_how_to_make_them(open_app):
