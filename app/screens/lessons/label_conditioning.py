@@ -37,7 +37,8 @@ def render() -> None:
         "The labels are the ground truth here. What would you check before trusting LCM on labels that a classifier "
         "predicted?",
         "What a false label costs. A missing label loses the class for certain, with or without LCM. A false one costs "
-        "what you have just seen: how many pixels the wrong class takes. On labels from people LCM can only help; on "
+        "what you have just seen: how many pixels the wrong class takes. On labels from people LCM is told "
+        "nothing false; whether it helps has to be measured. On "
         "predicted labels it may pass the classifier's errors on. The screen *Your photo* lets you try.",
     )
     page.render_way_on(NAME)
