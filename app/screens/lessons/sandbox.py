@@ -19,7 +19,7 @@ PRESETS = {
 }
 MEASURES = (
     ("gap", "Gap", 1, ".3f"), ("imbalance", "Imbalance", 1, ".3f"), ("plateau", "Plateau", 1, ".3f"),
-    ("auc", "AUC", 1, ".3f"), ("peak_miou", "Peak mIoU", 100, ".1f"), ("oracle_miou", "One threshold each", 100, ".1f"),
+    ("auc", "AUC", 1, ".3f"), ("peak_miou", "Peak mIoU", 100, ".1f"), ("oracle_miou", "Oracle", 100, ".1f"),
 )
 
 
@@ -44,7 +44,7 @@ def render() -> None:
     page.render_question(
         "Press *Lift the weak parts*, then *Two levels*. Gap and plateau change a great deal. Which numbers do not, "
         "and what does that say about a paper that reports a wider plateau?",
-        "**AUC**, the **peak** and **one threshold each** stay where they were, but for rounding: gamma and a step "
+        "**AUC**, the **peak** and the **oracle** stay where they were, but for rounding: gamma and a step "
         "move "
         "every value to another place without changing who is above whom. The curve is only stretched along its "
         "axis. So a "
@@ -88,7 +88,7 @@ def render_result(run, manipulation: Manipulation) -> None:
     for column, (key, label, factor, form) in zip(st.columns(len(MEASURES)), MEASURES, strict=True):
         new, old = getattr(after, key) * factor, getattr(before, key) * factor
         moved = f"{new - old:+{form}}"
-        column.metric(label, format(new, form), moved, delta_color="off", border=True)
+        column.metric(label, format(new, form), moved, delta_color="off", delta_arrow="off", border=True)
     curves = [
         Curve(style, summary.thresholds, summary.miou, level=summary.oracle_miou,
               peak=int((summary.miou == summary.peak_miou).argmax()))
