@@ -62,10 +62,11 @@ def write_interval(row: Mapping) -> str:
 
 
 def write_needed(budget: Budget, tolerance: float = 0.005) -> str:
-    """Write how many labelled images suffice, on average and in 95 of 100 draws."""
+    """Write how many labelled images suffice, on average and in 97 of 100 draws."""
     mean, sure = (find_needed(budget, tolerance, is_sure) for is_sure in (False, True))
     largest = budget.sizes[-1] if len(budget.sizes) else 0
-    return f"{mean or f'over {largest}'} on average, {sure or f'over {largest}'} in 97 of 100 draws"
+    mean, sure = (needed or f"more than {largest}" for needed in (mean, sure))
+    return f"{mean} on average, {sure} to be there in 97 of 100 draws"
 
 
 def list_pairs(confident: Confident, method: str, rows: Sequence[Mapping]) -> list[tuple[str, str, float, float]]:
