@@ -51,7 +51,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such checkpoint") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError) as error:
+    except pickle.UnpicklingError:  # its message advises to run what is in the file
+        raise ValueError(f"{path}: not a readable checkpoint (no archive of tensors and plain values)") from None
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{path}: not a readable checkpoint ({first_line})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
