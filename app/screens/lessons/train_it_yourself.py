@@ -24,8 +24,8 @@ def render() -> None:
         "names the class, at 1 only the small part does. Turn it and look at the pictures; the objects stay, their "
         "coats "
         "change.",
-        "Which way will the CAM's imbalance go? Where it was **measured**, networks were trained from the same start, "
-        "on few pictures and for a short time, and only the knob differed.",
+        "Which way will the CAM's imbalance go? Train at two settings from the same start, with nothing but the knob "
+        "changed, and compare.",
     )
     knob = page.render_slider("The knob: how much only the small part names the class", 0.0, 1.0, 0.05, "knob")
     render_scenes(knob)
@@ -33,14 +33,14 @@ def render() -> None:
     if measured is not None:
         render_measured(measured, knob)
     page.render_question(
-        "Before you look at the curves: a CAM that only needs the head, does it find less of the object, or does it "
+        "Before you train: a CAM that only needs the head, does it find less of the object, or does it "
         "find it "
         "at a lower threshold?",
         "Look at imbalance, then at the peak. If imbalance rises and the peak stays, the body is still in the map, "
         "only "
         "fainter: another threshold would find it. If the peak falls as well, it is lost. The paper says that the "
-        "first is the bottleneck. The table is one measurement with one random seed: train again, with another "
-        "seed, before you believe a small difference.",
+        "first is the bottleneck. One training has one random seed: train again, with another, before you believe a "
+        "small difference.",
     )
     render_commands(knob)
     page.render_way_on(NAME)
