@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import numpy as np
 import pytest
@@ -143,17 +144,14 @@ def test_reading_a_paper_scores_the_same_maps_by_every_protocol(open_app) -> Non
     assert next(metric.label for metric in at.metric) == "CAM at 0.150"
 
 
-@pytest.mark.parametrize("presses", [6])
-def test_curve_follows_the_sliders_in_a_browser(open_page, presses: int) -> None:
+def test_curve_follows_the_sliders_in_a_browser(open_page) -> None:
     page = open_page("two-conditions", imbalance="0.3", gap="0.5")
     page.wait_for_function(f"({READ_CURVE})('model').length === 201")
     assert np.allclose(page.evaluate(READ_CURVE, "model"), compute_model(0.3, 0.5, 0.2, 0.15), atol=1e-3)
     slider = page.get_by_role("slider", name="Imbalance on the object")
-    slider.focus()
-    for _ in range(presses):
-        slider.press("ArrowRight")
-    page.wait_for_url("**imbalance=0.6**")
-    expected = compute_model(0.6, 0.5, 0.2, 0.15)
+    slider.press("ArrowRight")  # once: a rerun in between would swallow the next
+    page.wait_for_url(re.compile(r"imbalance=0\.35(&|$)"))
+    expected = compute_model(0.35, 0.5, 0.2, 0.15)
     page.wait_for_function(
         f"peak => Math.abs(Math.max(...({READ_CURVE})('model')) - peak) < 1e-3", arg=float(expected.max()))
     assert np.allclose(page.evaluate(READ_CURVE, "model"), expected, atol=1e-3)
