@@ -11,6 +11,8 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50")
 PRESET_NAMES = ("minutes", "paper", "scenes")
+# The stage that a method belongs to, its entry in `PRESETS`; all but the first learn from labels of pixels.
+STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn"}
 
 
 def option(default: Any, help_text: str, **more: Any) -> Any:
@@ -22,7 +24,7 @@ def option(default: Any, help_text: str, **more: Any) -> Any:
 class TrainConfig:
     """What `train` needs; the preset fills in what is left open."""
 
-    method: str = option("cam", "what to train", choices=("cam", "amn-without-lcm", "amn"), positional=True)
+    method: str = option("cam", "what to train", choices=tuple(STAGE_OF), positional=True)
     data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     out: str = option("", "folder for checkpoints and metrics", required=True)
@@ -82,6 +84,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
+# What a stage learns from, and where that comes from.
+LEARNS_FROM = {"amn": "seeds: pass --seeds DIR, made by the command seed from a CAM run"}
+
 
 def resolve_train_config(config: TrainConfig) -> TrainConfig:
     """Fill in from the preset whatever is None, and check what can be checked without the data.
@@ -89,13 +94,13 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
     Raises:
         ValueError: an AMN without seeds, or a number out of its range.
     """
-    stage = "cam" if config.method == "cam" else "amn"
+    stage = STAGE_OF[config.method]
     preset = PRESETS[config.preset, stage]
     known = {f.name for f in fields(config)}
     open_fields = {k: v for k, v in preset.items() if k in known and getattr(config, k) is None}
     config = replace(config, **open_fields)
-    if stage == "amn" and not config.seeds:
-        raise ValueError("AMN learns from seeds: pass --seeds DIR, made by the command seed from a CAM run")
+    if stage != "cam" and not config.seeds:
+        raise ValueError(f"{config.method} learns from {LEARNS_FROM[stage]}")
     for name in ("epochs", "batch", "crop", "lr"):
         if not getattr(config, name) > 0:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")

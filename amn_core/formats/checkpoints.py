@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from amn_core.formats.files import write_bytes
-from amn_core.models import AMNetwork, CAMNetwork, build_model, load_exactly
+from amn_core.models import build_model, load_exactly
 
 FORMAT = "amn-checkpoint"
 FORMAT_VERSION = 1
 
 
 def save_checkpoint(
-    path: Path, model: CAMNetwork | AMNetwork, meta: dict[str, Any], half: bool = False,
+    path: Path, model: torch.nn.Module, meta: dict[str, Any], half: bool = False,
     training: dict[str, Any] | None = None,
 ) -> None:
     """Save a model with what is needed to build it again, in one step.
@@ -63,7 +63,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load_checkpoint(path: str | Path) -> tuple[CAMNetwork | AMNetwork, dict[str, Any]]:
+def load_checkpoint(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Load a checkpoint: the model in evaluation mode on the CPU, and all else that the file says.
 
     Raises:

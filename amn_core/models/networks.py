@@ -1,5 +1,8 @@
 """The networks of the paper on any backbone: CAM, AMN without LCM, AMN."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -98,23 +101,27 @@ class AMNetwork(nn.Module):
         return [parameter for parameter in self.parameters() if id(parameter) not in known]
 
 
+NETWORKS: dict[str, Callable[[Backbone, int], nn.Module]] = {
+    "cam": CAMNetwork,
+    "amn-without-lcm": partial(AMNetwork, has_lcm=False),
+    "amn": AMNetwork,
+}
+
+
 def build_model(
     name: str, backbone: str, n_classes: int, backbone_options: dict[str, object] | None = None
-) -> CAMNetwork | AMNetwork:
+) -> nn.Module:
     """Build a network with random weights.
 
     Args:
-        name: ``cam``, ``amn-without-lcm`` or ``amn``.
-        backbone: ``resnet50`` or ``efficientnet_lite0``.
+        name: one of `NETWORKS`.
+        backbone: one of `BACKBONES`, such as ``resnet50`` or ``efficientnet_lite0``.
         n_classes: with background, 21 for VOC.
         backbone_options: further arguments of the backbone, such as ``stride_on`` or ``dilation``.
 
     Raises:
         ValueError: an unknown model or backbone.
     """
-    features = build_backbone(backbone, **(backbone_options or {}))
-    if name == "cam":
-        return CAMNetwork(features, n_classes)
-    if name in ("amn", "amn-without-lcm"):
-        return AMNetwork(features, n_classes, has_lcm=name == "amn")
-    raise ValueError(f"model {name!r} is unknown; use cam, amn-without-lcm or amn")
+    if name not in NETWORKS:
+        raise ValueError(f"model {name!r} is unknown; use one of {', '.join(NETWORKS)}")
+    return NETWORKS[name](build_backbone(backbone, **(backbone_options or {})), n_classes)

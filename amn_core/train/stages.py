@@ -1,19 +1,67 @@
-"""What each stage adds to the loop: the loss of a batch, the optimiser, the schedule."""
+"""What each stage adds to the loop: its loss, the parameters that learn, the schedule.
+
+`STAGES` says it for every method. A loss reaches the network through its ``forward`` alone, so that the
+network may be wrapped (compiled, or spread over devices).
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from amn_core.configs import TrainConfig
 from amn_core.losses import multilabel_loss, per_pixel_classification_loss
-from amn_core.models import AMNetwork, CAMNetwork, build_model
+from amn_core.models import build_model
 
 POLYNOMIAL_POWER = 0.9
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Groups = tuple[list[nn.Parameter], list[nn.Parameter]]
 
 
-def build_training_model(config: TrainConfig, n_classes: int) -> tuple[CAMNetwork | AMNetwork, dict]:
+@dataclass(frozen=True)
+class Stage:
+    """What a method adds to the one loop.
+
+    Attributes:
+        compute_loss: (network, (images, labels, seed), config) to a scalar; images (B, 3, crop, crop) uint8,
+            labels (B, C−1) multi-hot, seed (B, crop, crop) int64, all 0 where the stage has no seeds.
+        find_groups: the network's parameters that learn: with the learning rate, and with `head_factor` times it.
+    """
+
+    compute_loss: Callable[[nn.Module, Batch, TrainConfig], torch.Tensor]
+    find_groups: Callable[[nn.Module], Groups]
+
+
+def compute_cam_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
+    """Compute CAM's loss of a batch: multilabel soft margin."""
+    images, labels, _ = batch
+    return multilabel_loss(model(images), labels)
+
+
+def compute_amn_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
+    """Compute AMN's loss of a batch: per-pixel classification of the seeds, resized to the logits."""
+    images, labels, seed = batch
+    logits = model(images, labels)
+    small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode="nearest")[:, 0].long()
+    return per_pixel_classification_loss(logits, small_seed, config.epsilon)
+
+
+def find_late_and_head(model: nn.Module) -> Groups:
+    """Find what learns in CAM and AMN: the backbone behind the stopped gradient, and the new layers."""
+    late = [parameter for parameter in model.backbone.late.parameters() if parameter.requires_grad]
+    return late, model.head_parameters()
+
+
+STAGES = {
+    "cam": Stage(compute_cam_loss, find_late_and_head),
+    "amn-without-lcm": Stage(compute_amn_loss, find_late_and_head),
+    "amn": Stage(compute_amn_loss, find_late_and_head),
+}
+
+
+def build_training_model(config: TrainConfig, n_classes: int) -> tuple[nn.Module, dict]:
     """Build the model to train, with its ImageNet weights, and the arguments that build it again."""
     options = {"stride_on": config.stride_on} if config.backbone == "resnet50" else {}
     arguments = {
@@ -27,28 +75,22 @@ def build_training_model(config: TrainConfig, n_classes: int) -> tuple[CAMNetwor
     return model, arguments
 
 
-def spread_weights(backbone: torch.nn.Module) -> None:
+def spread_weights(backbone: nn.Module) -> None:
     """Draw random weights that keep the scale of the features, since batch norm is frozen (He et al., 2015)."""
     for module in backbone.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
 
-def compute_loss(model: CAMNetwork | AMNetwork, batch: Batch, config: TrainConfig) -> torch.Tensor:
-    """Compute the loss of a batch: multilabel for CAM, per-pixel classification for AMN."""
-    images, labels, seed = batch
-    if isinstance(model, CAMNetwork):
-        return multilabel_loss(model(images), labels)
-    logits = model(images, labels)
-    small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode="nearest")[:, 0].long()
-    return per_pixel_classification_loss(logits, small_seed, config.epsilon)
+def compute_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
+    """Compute the loss of a batch, a scalar, as the method's stage says."""
+    return STAGES[config.method].compute_loss(model, batch, config)
 
 
-def build_optimizer(model: CAMNetwork | AMNetwork, config: TrainConfig) -> torch.optim.Optimizer:
-    """Build the optimiser; the new layers learn `head_factor` times as fast as the backbone."""
-    head = model.head_parameters()
-    late = [parameter for parameter in model.backbone.late.parameters() if parameter.requires_grad]
-    groups = [{"params": late, "lr": config.lr}, {"params": head, "lr": config.lr * config.head_factor}]
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Build the optimiser; its second group learns `head_factor` times as fast as the first."""
+    slow, fast = STAGES[config.method].find_groups(model)
+    groups = [{"params": slow, "lr": config.lr}, {"params": fast, "lr": config.lr * config.head_factor}]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW

@@ -128,7 +128,7 @@ def test_loading_names_the_first_wrong_tensor() -> None:
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="use cam, amn-without-lcm or amn"):
+    with pytest.raises(ValueError, match="use one of cam, amn-without-lcm, amn"):
         build_model("grad-cam", "efficientnet_lite0", 6)
     with pytest.raises(ValueError, match="efficientnet_lite0"):
         build_model("cam", "vgg16", 6)
