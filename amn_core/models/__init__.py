@@ -1,6 +1,7 @@
-"""CAM and AMN on a choice of backbones; `build_model` makes any of them."""
+"""CAM, AMN and IRN on a choice of backbones; `build_model` makes any of them."""
 
 from amn_core.models.backbones import BACKBONES, build_backbone, load_exactly
+from amn_core.models.irn import IRNetwork
 from amn_core.models.networks import AMNetwork, CAMNetwork, build_model
 
-__all__ = ["BACKBONES", "AMNetwork", "CAMNetwork", "build_backbone", "build_model", "load_exactly"]
+__all__ = ["BACKBONES", "AMNetwork", "CAMNetwork", "IRNetwork", "build_backbone", "build_model", "load_exactly"]

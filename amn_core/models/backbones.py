@@ -22,9 +22,14 @@ class Backbone(nn.Module):
     Attributes:
         out_channels: channels of the features.
         early, late: the layers before and after the point where the gradient is stopped.
+        stage_ends: the number of layers, of early and late together, after which each of five stages ends.
+        stage_channels, stage_strides: of the features at these ends; the first two are at stride 4.
     """
 
     out_channels: int
+    stage_ends: tuple[int, ...]
+    stage_channels: tuple[int, ...]
+    stage_strides: tuple[int, ...] = (4, 4, 8, 16, 16)
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
@@ -35,10 +40,30 @@ class Backbone(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Extract features: (B, 3, H, W) in 0–255 to (B, out_channels, ceil(H/16), ceil(W/16))."""
-        normalised = (images.float() - self.mean) / self.std
         with torch.no_grad():  # the gradient is stopped here, so nothing before it needs a graph
-            early = self.early(normalised.contiguous(memory_format=torch.channels_last))
+            early = self.early(self.normalise(images))
         return self.late(early.detach())
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """Normalise images in 0–255 to what the first layer expects, channels last in memory."""
+        return ((images.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def extract_stages(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Extract the features after each of the five stages, without gradients.
+
+        Args:
+            images: (B, 3, H, W) in 0–255.
+
+        Returns:
+            For each stage (B, stage_channels, ceil(H/stride), ceil(W/stride)).
+        """
+        x, stages = self.normalise(images), []
+        for number, layer in enumerate((*self.early, *self.late), start=1):
+            x = layer(x)
+            if number in self.stage_ends:
+                stages.append(x)
+        return stages
 
     def freeze_norms(self) -> None:
         """Stop the training of batch norm's scale and shift; its statistics are frozen by `train`."""
@@ -64,6 +89,8 @@ class ResNet50(Backbone):
     """
 
     out_channels = 2048
+    stage_ends = (4, 5, 6, 7, 8)  # the stem with its pooling, then layer1 to layer4
+    stage_channels = (64, 256, 512, 1024, 2048)
 
     def __init__(self, stride_on: str = "conv2") -> None:
         from torchvision.models import resnet50  # torchvision takes a second to import
@@ -199,6 +226,9 @@ class EfficientNetLite0(Backbone):
         last = (NormalisedConv2d(channels, self.out_channels), nn.ReLU6()) if is_whole else (nn.ReLU(),)
         self.late = nn.Sequential(*blocks[5:depth], *last)
         self.out_channels = self.out_channels if is_whole else blocks[depth - 1].project.conv.out_channels
+        # Both blocks at stride 4, the end of stride 8, the last block before the stride that was removed, the end.
+        self.stage_ends = (4, 5, 7, 13, len(self.early) + len(self.late))
+        self.stage_channels = (*(blocks[i].project.conv.out_channels for i in (1, 2, 4, 10)), self.out_channels)
         self.freeze_norms()
 
     def load_imagenet(self, path: str | Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The networks of the paper on any backbone: CAM, AMN without LCM, AMN."""
+"""The networks of the paper on any backbone: CAM, AMN without LCM, AMN; IRN is beside them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from amn_core.models.backbones import Backbone, build_backbone
+from amn_core.models.irn import IRNetwork
 
 ASPP_RATES = (6, 12, 18, 24)
 DROPOUT = 0.1
@@ -105,6 +106,7 @@ NETWORKS: dict[str, Callable[[Backbone, int], nn.Module]] = {
     "cam": CAMNetwork,
     "amn-without-lcm": partial(AMNetwork, has_lcm=False),
     "amn": AMNetwork,
+    "irn": IRNetwork,
 }
 
 
