@@ -1,5 +1,6 @@
 """Runs to the table that compares them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from amn_core.configs import CompareConfig
 from amn_core.data.lists import read_id_list
 from amn_core.formats.runs import Run, load_run
-from amn_core.sweep import Counts, summarise
+from amn_core.sweep import Counts, bootstrap_runs, compare_bootstraps, summarise
 from amn_core.sweep.scores import drop_thresholds
 
 COLUMNS = (
@@ -16,6 +17,11 @@ COLUMNS = (
     ("mean_miou", "mean mIoU %", "%"), ("oracle_miou", "oracle %", "%"), ("gap", "gap", ".3f"),
     ("auc", "AUC", ".3f"), ("imbalance", "imbalance", ".3f"),
 )
+INTERVAL_COLUMNS = (
+    ("name", "run", "s"), ("images", "images", "d"), ("peak_miou", "peak mIoU %", "%"),
+    ("peak_interval", "95 %", "pair"), ("gain", "over the run before", "+"), ("gain_interval", "95 %", "pair"),
+)
+RESAMPLES = 1000
 
 
 def compare(config: CompareConfig) -> dict[str, Any]:
@@ -23,7 +29,9 @@ def compare(config: CompareConfig) -> dict[str, Any]:
 
     Returns:
         ``{"thresholds": [...], "runs": [{"name", "method", "images", "protocol", "peak_miou", …, "miou"}]}``;
-        scores are fractions of 1.
+        scores are fractions of 1. With ``intervals`` each run also has ``peak_interval`` [low, high], and
+        from the second on ``gain`` and ``gain_interval``: its peak less that of the run before, the images
+        drawn in pairs.
 
     Raises:
         ValueError: no run, runs without counts, other thresholds, or an unknown class or protocol.
@@ -37,21 +45,53 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         if own.thresholds.tolist() != thresholds.tolist():
             raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
     rows = [describe_run(config, run, own) for run, own in zip(runs, counts, strict=True)]
+    if config.intervals:
+        rows = add_intervals(config, runs, counts, rows)
     return {"thresholds": thresholds.tolist(), "runs": rows}
 
 
 def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
     classes = choose_classes(config.classes, run)
-    chosen = read_id_list(Path(config.images)) if config.images else counts.image_ids
-    images = {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
-    summary = summarise(counts, config.protocol, classes=classes, images=images)
+    summary = summarise(counts, config.protocol, classes=classes, images=choose_images(config, counts))
     if run.is_masks:
         summary = replace(drop_thresholds(summary), peak_threshold=float("nan"))
     summary = summary.to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": config.protocol, "classes": classes or "all"}
     return {"name": run.name, "method": run.method} | summary | {"protocol": protocol}
+
+
+def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:
+    """Choose the images to score: those of a list, else all that were counted; of these all or every other."""
+    chosen = tuple(read_id_list(Path(config.images))) if config.images else counts.image_ids
+    return {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
+
+
+def add_intervals(
+    config: CompareConfig, runs: Sequence[Run], counts: Sequence[Counts], rows: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Add to each row the interval of its peak, and what it gains over the row before, the images drawn in pairs.
+
+    Raises:
+        ValueError: the runs were counted on other images, or average over other classes.
+    """
+    classes = [choose_classes(config.classes, run) for run in runs]
+    if any(own != classes[0] for own in classes):
+        raise ValueError("the runs average over different classes: name them with --classes")
+    drawn = bootstrap_runs(
+        [own.select(choose_images(config, own)) for own in counts], config.protocol, classes[0], RESAMPLES)
+    rows = [row | {"peak_interval": read_interval(own.interval("peak_miou"))}
+            for row, own in zip(rows, drawn, strict=True)]
+    for i in range(1, len(rows)):
+        step = compare_bootstraps(drawn[i], drawn[i - 1])
+        rows[i] |= {"gain": float(step.estimate), "gain_interval": read_interval((step.low, step.high))}
+    return rows
+
+
+def read_interval(bounds: tuple) -> list[float]:
+    """Read an interval as two plain numbers."""
+    return [float(bound) for bound in bounds]
 
 
 def choose_classes(text: str, run: Run) -> list[str] | None:
@@ -76,13 +116,20 @@ def parse_classes(text: str, class_names: tuple[str, ...]) -> list[str] | None:
 
 
 def format_table(result: dict[str, Any]) -> str:
-    """Format a comparison as a text table, the protocol of each run below it."""
-    rows = [[title for _, title, _ in COLUMNS]]
-    rows += [[format_cell(run[key], kind) for key, _, kind in COLUMNS] for run in result["runs"]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    """Format a comparison as text tables, the protocol of each run below."""
+    lines = format_rows(COLUMNS, result["runs"])
+    if any("peak_interval" in run for run in result["runs"]):
+        lines += ["", *format_rows(INTERVAL_COLUMNS, result["runs"])]
     notes = [f"{run['name']}: {format_protocol(run['protocol'])}" for run in result["runs"]]
     return "\n".join([*lines, "", *notes])
+
+
+def format_rows(columns: Sequence[tuple[str, str, str]], runs: list[dict[str, Any]]) -> list[str]:
+    """Format one table, its columns aligned to the right."""
+    rows = [[title for _, title, _ in columns]]
+    rows += [[format_cell(run.get(key), kind) for key, _, kind in columns] for run in runs]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def format_cell(value: Any, kind: str) -> str:
@@ -91,6 +138,10 @@ def format_cell(value: Any, kind: str) -> str:
         return "–"
     if kind == "%":
         return f"{100 * value:.1f}"
+    if kind == "+":
+        return f"{100 * value:+.1f}"
+    if kind == "pair":
+        return "[" + ", ".join(f"{100 * bound:.1f}" for bound in value) + "]"
     return format(value, kind)
 
 

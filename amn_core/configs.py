@@ -167,6 +167,7 @@ class CompareConfig:
     images: str = option("", "list of image ids to restrict every run to")
     part: str = option("all", "all images, or only those at even or odd places of the list, counted from 0",
                        choices=("all", "even", "odd"))
+    intervals: bool = option(False, "95 % bootstrap intervals over images, and what each run gains over the one before")
     json: bool = option(False, "print JSON")
 
 
