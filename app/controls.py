@@ -6,7 +6,7 @@ import streamlit as st
 
 from amn_core.constants import METHODS
 from amn_core.formats.runs import Run
-from app import cached, state
+from app import cached, roots, state
 from app.charts import RunStyle, build_styles
 from app.comparability import Difference, find_differences
 from app.definitions import AVERAGINGS, write_definitions
@@ -75,18 +75,26 @@ def render_groups(groups: dict[str, dict[str, Run]]) -> str:
 
 
 def render_runs(runs: dict[str, Run]) -> list[str]:
-    """Render the choice of runs; all of them are marked at first, and if none is."""
+    """Render the choice of runs; those of `mark_at_first` are marked until others are, and if none is."""
     options = list(runs)
     names = cached.name_runs(runs)
-    marked = [key for key in options if key in state.get("runs")] or options
+    first = mark_at_first(runs)
+    marked = [key for key in options if key in state.get("runs")] or first
     st.session_state["widget:runs"] = marked
 
     def store() -> None:
         chosen = tuple(st.session_state["widget:runs"])
-        state.put("runs", () if len(chosen) == len(options) else chosen)
+        state.put("runs", () if list(chosen) == first else chosen)
 
     st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store)
     return marked
+
+
+def mark_at_first(runs: dict[str, Run]) -> list[str]:
+    """List the runs that are marked at first: all, but of the bundled ones only those of the first bundle."""
+    bundles = {key: run.path.parent for key, run in runs.items() if roots.is_bundled(run)}
+    first = next(iter(bundles.values()), None)
+    return [key for key in runs if bundles.get(key, first) == first]
 
 
 def render_threshold(runs: dict[str, Run]) -> None:

@@ -15,7 +15,7 @@ def name_origin(run: Run) -> str:
     """Name where a run was found: bundled, made here, imported, or another folder."""
     if run.method == "imported":
         return "imported"
-    if run.path.is_relative_to(roots.REPOSITORY / "checkpoints"):
+    if roots.is_bundled(run):
         return "bundled"
     return "made here" if run.path.is_relative_to(roots.REPOSITORY / "runs") else "on disk"
 

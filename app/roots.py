@@ -92,6 +92,11 @@ def find_run_folders(root: Path, depth: int = DEPTH) -> list[Path]:
     return [run for folder in below for run in find_run_folders(Path(folder), depth - 1)]
 
 
+def is_bundled(run: Run) -> bool:
+    """Tell whether a run came with the project."""
+    return (REPOSITORY / "checkpoints") in run.path.parents
+
+
 def find_runs() -> dict[str, Run]:
     """Find every readable run by its key: its path below its root, or the root's own name.
 

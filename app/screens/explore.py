@@ -16,6 +16,7 @@ from app.browser import (
 from app.components.canvas import render_canvas
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_list import render_image_list
+from app.controls import mark_at_first
 
 MOST_METHODS = 6
 
@@ -48,13 +49,14 @@ def choose_group(groups: dict) -> str:
 
 
 def choose_methods(group: dict) -> list[str]:
-    """Choose one to six runs; all of the group at first."""
+    """Choose one to six runs; at first those of the group that can be shown, of one bundle if there are several."""
     keys = list(group)
+    ready = [key for key in mark_at_first(group) if group[key].has_maps or group[key].checkpoint_path]
     chosen = st.multiselect(
         "Methods", keys, format_func=lambda key: cached.name_runs(group)[key], max_selections=MOST_METHODS,
         placeholder="All methods", **state.bind("runs", keys),
     )
-    return chosen or keys[:MOST_METHODS]
+    return chosen or (ready or keys)[:MOST_METHODS]
 
 
 def choose_images(group: dict, keys: list[str]):

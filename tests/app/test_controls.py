@@ -1,0 +1,24 @@
+"""Which runs are marked before anybody chose."""
+
+from pathlib import Path
+
+from amn_core.formats.runs import Run
+from app import roots
+from app.controls import mark_at_first
+
+
+def name_run(*parts: str, root: Path = roots.REPOSITORY / "checkpoints") -> Run:
+    """Name a run by where it lies; nothing of it is read."""
+    return Run(root.joinpath(*parts), {"name": parts[-1]})
+
+
+def test_of_several_bundles_only_the_first_is_marked() -> None:
+    runs = {"a/cam": name_run("a", "cam"), "b/cam": name_run("b", "cam"), "a/amn": name_run("a", "amn")}
+    assert mark_at_first(runs) == ["a/cam", "a/amn"]
+
+
+def test_runs_that_did_not_come_with_the_project_are_always_marked(tmp_path: Path) -> None:
+    own = name_run("mine", root=tmp_path)
+    runs = {"mine": own, "a/cam": name_run("a", "cam"), "b/cam": name_run("b", "cam")}
+    assert mark_at_first(runs) == ["mine", "a/cam"]
+    assert mark_at_first({"mine": own}) == ["mine"]
