@@ -59,6 +59,10 @@ COMMANDS = {
     "export": Command(
         "amn_core.exporting:ExportConfig", "amn_core.exporting:run_export",
         "write a run's maps, labels or tables in other formats", "amn_core.exporting:format_export"),
+    "convert": Command(
+        "amn_core.converting:ConvertConfig", "amn_core.converting:convert",
+        "turn a checkpoint of the paper's official code into one of ours, or back",
+        "amn_core.converting:format_conversion"),
     "figure": Command(
         "amn_core.figures.config:FigureConfig", "amn_core.figures.make:make_figure",
         "make a figure, a table or a report for print, or one again from its record",

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from amn_core.formats.files import write_bytes
+from amn_core.formats.official import is_official, read_official
 from amn_core.models import build_model, load_exactly
 
 FORMAT = "amn-checkpoint"
@@ -42,25 +43,39 @@ def shrink(key: str, value: torch.Tensor) -> torch.Tensor:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint as a dict, without building its model.
+    """Read a checkpoint as a dict, without building its model; one of the official code is read as one of ours.
 
     Raises:
-        ValueError: no such file, cut short, not a checkpoint of this project, or of a newer version.
+        ValueError: no such file, cut short, not a checkpoint of this project or of the official code, one of the
+            official code with a wrong tensor, or of a newer version.
+    """
+    content = load_plain(path)
+    if is_official(content):
+        return read_official(content, str(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path}: not a checkpoint of this project (no {FORMAT!r} mark) or of the official code")
+    if content["version"] > FORMAT_VERSION:
+        raise ValueError(f"{path}: written by a newer version; update this package")
+    return content
+
+
+def load_plain(path: str | Path) -> Any:
+    """Load a file of torch that holds tensors and plain values, and nothing that runs.
+
+    Raises:
+        ValueError: no such file, cut short, or something else in it.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such checkpoint") from None
     except pickle.UnpicklingError:  # its message advises to run what is in the file
         raise ValueError(f"{path}: not a readable checkpoint (no archive of tensors and plain values)") from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except Exception as error:  # a broken archive ends in errors of many kinds
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "weights_only" in first_line:  # of an archive of TorchScript, with the same advice
+            first_line = "an archive of code, not of tensors"
         raise ValueError(f"{path}: not a readable checkpoint ({first_line})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a checkpoint of this project (no {FORMAT!r} mark)")
-    if content["version"] > FORMAT_VERSION:
-        raise ValueError(f"{path}: written by a newer version; update this package")
-    return content
 
 
 def load_checkpoint(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
@@ -70,6 +85,17 @@ def load_checkpoint(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
         ValueError: as `read_checkpoint`, or a tensor that is missing or misshapen.
     """
     content = read_checkpoint(path)
-    model = build_model(**content["model"])
-    load_exactly(model, {key: value.float() for key, value in content.pop("state").items()}, str(path))
+    model = build_loaded(content, str(path))
+    content.pop("state")
     return model.eval(), content
+
+
+def build_loaded(content: dict[str, Any], source: str) -> torch.nn.Module:
+    """Build the model of a checkpoint that was read, with its weights, on the CPU.
+
+    Raises:
+        ValueError: a tensor is missing or misshapen; names it and the source.
+    """
+    model = build_model(**content["model"])
+    load_exactly(model, {key: value.float() for key, value in content["state"].items()}, source)
+    return model
