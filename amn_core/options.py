@@ -13,14 +13,14 @@ def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
     for field in fields(config_class):
         meta = field.metadata
         default = field.default if field.default is not MISSING else None
-        flags = name_flag(field)
+        flags, text = name_flag(field), describe_default(meta.get("help", ""), None)
         if hints[field.name] is bool:
-            parser.add_argument(flags, action=argparse.BooleanOptionalAction, default=default, help=meta.get("help"))
+            parser.add_argument(flags, action=argparse.BooleanOptionalAction, default=default, help=text)
         elif str(hints[field.name]).startswith("tuple"):
-            parser.add_argument(field.name, nargs=meta.get("nargs", "+"), help=meta.get("help"))
+            parser.add_argument(field.name, nargs=meta.get("nargs", "+"), help=text)
         elif meta.get("positional"):
             parser.add_argument(
-                field.name, nargs=meta.get("nargs"), choices=meta.get("choices"), help=meta.get("help"))
+                field.name, nargs=meta.get("nargs"), choices=meta.get("choices"), help=text)
         else:
             parser.add_argument(
                 flags, dest=field.name, type=find_type(hints[field.name]), default=default, choices=meta.get("choices"),
