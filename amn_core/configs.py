@@ -118,12 +118,16 @@ class ExtractConfig:
     split: str = option("train", "split or path of a list")
     out: str = option("", "run folder to write", required=True)
     name: str = option("", "name of the run; by default that of the method")
-    scales: str = option("0.5,1,1.5", "scales whose maps are summed; the paper's are 1,0.5,1.5,2")
+    scales: str | None = option(
+        None, "scales whose maps are summed; by default 0.5,1,1.5, and 1,0.5,1.5,2 with --official")
     flip: bool = option(True, "also use the mirrored image")
     normalisation: str = option(
         "auto", "auto: max for CAM, image-softmax for AMN",
         choices=("auto", "max", "image-softmax", "softmax", "min-max", "official"))
-    seeds: str = option("", "folder of seed labels, needed by the normalisation 'official' alone")
+    seeds: str = option("", "folder of the CAM's seed labels, needed by the normalisation 'official' alone")
+    official: bool = option(
+        False, "make the maps as the paper's official code does: scales, normalisation by the CAM's seed, dropout on")
+    dropout_seed: int = option(0, "seed of the dropout that --official leaves on")
     device: str = option("auto", "where to compute", choices=DEVICES)
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
     skip_broken: bool = option(False, "leave out images that are missing or broken")

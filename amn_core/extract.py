@@ -1,6 +1,7 @@
 """A model and images to activation maps: scales and mirror images summed, normalised, at a quarter of the size."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from amn_core.formats.files import hash_file
 from amn_core.formats.maps import compute_map_size, load_stored_map, resize_maps, save_map
 from amn_core.formats.runs import describe_data, load_run, save_run
 from amn_core.models import AMNetwork, CAMNetwork
+from amn_core.official import describe_official, keep_dropout, resize_pixels_officially, resolve_extract_config
 from amn_core.options import format_command
 
 CAM_EPSILON = 1e-5
+NEEDS_SEEDS = "the normalisation 'official' needs the seeds of the CAM: pass --seeds DIR, made by the command seed"
 MULTIPLE = 16
 
 
@@ -32,6 +35,8 @@ class Extractor:
     Attributes:
         scales: factors of the image's size; the maps of all are summed.
         normalisation: see `normalise_scores`.
+        official: resize and sum as the official code does; ``auto`` is then its normalisation.
+        dropout_seed: leaves dropout on, with draws from this seed and the image (`amn_core.official`); None for off.
     """
 
     model: CAMNetwork | AMNetwork
@@ -41,6 +46,8 @@ class Extractor:
     scales: tuple[float, ...] = (0.5, 1.0, 1.5)
     flip: bool = True
     normalisation: str = "auto"
+    official: bool = False
+    dropout_seed: int | None = None
 
     @property
     def method(self) -> str:
@@ -69,7 +76,9 @@ class Extractor:
         size = compute_map_size(*image.shape[:2])
         if not len(class_ids):
             return np.zeros((0, *size), dtype=np.float32)
-        scores = self.sum_scores(torch.from_numpy(image.copy()), torch.from_numpy(np.asarray(class_ids)), size)
+        is_off = self.dropout_seed is None
+        with nullcontext() if is_off else keep_dropout(self.model, image, self.dropout_seed):
+            scores = self.sum_scores(torch.from_numpy(image.copy()), torch.from_numpy(np.asarray(class_ids)), size)
         return normalise_scores(scores, class_ids, resolve_normalisation(self), seed).cpu().numpy()
 
     def infer_maps(self, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,19 +100,23 @@ class Extractor:
             return torch.sigmoid(self.model(pixels).float())[0].cpu().numpy()
 
     def sum_scores(self, image: torch.Tensor, class_ids: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """Average the scores of all scales and mirror images, resized to one size: (C or C−1, h, w)."""
+        """Average the scores of all scales and mirror images, resized to one size: (C or C−1, h, w).
+
+        The official code sums those of CAM.
+        """
         labels = torch.zeros(1, self.n_classes - 1, device=self.device)
         labels[0, class_ids - 1] = 1
         image = image.to(self.device)
         total = torch.zeros(1, device=self.device)
         for scale in self.scales:
-            pixels = resize_pixels(image, scale)
+            pixels = (resize_pixels_officially if self.official else resize_pixels)(image, scale)
             views = torch.cat([pixels, pixels.flip(-1)]) if self.flip else pixels
             with autocast(self.device, self.dtype):
                 scores = self.model.infer_scores(views, labels.expand(len(views), -1))
             scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
             total = total + (scores[0] + scores[1].flip(-1) if self.flip else scores[0])
-        return total / (len(self.scales) * (2 if self.flip else 1))
+        is_sum = self.official and self.method == "cam"
+        return total if is_sum else total / (len(self.scales) * (2 if self.flip else 1))
 
 
 def resize_pixels(image: torch.Tensor, scale: float) -> torch.Tensor:
@@ -116,10 +129,10 @@ def resize_pixels(image: torch.Tensor, scale: float) -> torch.Tensor:
 
 
 def resolve_normalisation(extractor: Extractor) -> str:
-    """Resolve ``auto``: the maximum for CAM, the softmax over the image's classes for AMN."""
+    """Resolve ``auto``: the maximum for CAM; for AMN the softmax over the image's classes, or the official code's."""
     if extractor.normalisation != "auto":
         return extractor.normalisation
-    return "max" if extractor.method == "cam" else "image-softmax"
+    return "max" if extractor.method == "cam" else "official" if extractor.official else "image-softmax"
 
 
 def normalise_scores(
@@ -155,18 +168,18 @@ def normalise_scores(
     if normalisation == "softmax":
         return probabilities
     if normalisation == "official" and seed is None:
-        raise ValueError("the normalisation 'official' needs the seeds of the CAM: pass --seeds")
+        raise ValueError(NEEDS_SEEDS)
     low, high = (f(probabilities, dim=(1, 2), keepdim=True) for f in (torch.amin, torch.amax))
     stretched = (probabilities - low) / (high - low + CAM_EPSILON)
     if normalisation == "min-max":
         return stretched
-    small = F.interpolate(torch.from_numpy(seed)[None, None].float(), size=scores.shape[-2:], mode="nearest")
+    small = F.interpolate(torch.from_numpy(seed)[None, None].float(), size=scores.shape[-2:], mode="nearest-exact")
     return torch.where(small[0].to(scores.device) == BACKGROUND, probabilities, stretched)
 
 
 def load_extractor(
     checkpoint: str | Path, device: str = "auto", precision: str = "auto", scales: tuple[float, ...] = (0.5, 1.0, 1.5),
-    flip: bool = True, normalisation: str = "auto",
+    flip: bool = True, normalisation: str = "auto", official: bool = False, dropout_seed: int | None = None,
 ) -> Extractor:
     """Load a checkpoint and get it ready to make maps.
 
@@ -177,7 +190,8 @@ def load_extractor(
     where = choose_device(device)
     model = model.to(where, memory_format=torch.channels_last)
     dtype = choose_precision(precision, where, content["model"]["backbone"])
-    extractor = Extractor(model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation)
+    extractor = Extractor(
+        model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation, official, dropout_seed)
     if (resolve_normalisation(extractor) == "max") != (extractor.method == "cam"):
         raise ValueError(f"normalisation {normalisation!r} is not for {METHOD_LABELS[extractor.method]}")
     return extractor
@@ -207,10 +221,13 @@ def extract(config: ExtractConfig) -> Path:
     Raises:
         ValueError: data, checkpoint or options are wrong, or the folder holds another checkpoint's run.
     """
+    config = resolve_extract_config(config)
     dataset = load_dataset(config.data, config.split, config.skip_broken)
     extractor = load_extractor(
         config.checkpoint, config.device, config.precision, parse_scales(config.scales), config.flip,
-        config.normalisation)
+        config.normalisation, config.official, config.dropout_seed if config.official else None)
+    if resolve_normalisation(extractor) == "official" and not config.seeds:
+        raise ValueError(NEEDS_SEEDS)
     if extractor.class_names != dataset.class_names:
         raise ValueError(f"{config.checkpoint} knows other classes than {config.data}; train on this data set first")
     meta = build_run_meta(config, dataset, extractor)
@@ -261,7 +278,8 @@ def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: Extractor
         "class_names": list(dataset.class_names), "label_source": dataset.label_source,
         "protocol": {
             "normalisation": resolve_normalisation(extractor), "scales": list(extractor.scales),
-            "flip": extractor.flip, "resize": "bilinear", "ground_truth": "", "ignore": "255 left out"},
+            "flip": extractor.flip, "resize": "bilinear", "ground_truth": "", "ignore": "255 left out"}
+        | describe_official(config, resolve_normalisation(extractor)),
         "model": {
             "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
             "backbone": type(extractor.model.backbone).__name__},

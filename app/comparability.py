@@ -50,6 +50,9 @@ TOPICS = (
           "peak and the plateau in quantiles do not. Compare the latter.", False),
     Topic("Scales", read_protocol("scales"), "Part of a difference may come from averaging over scales.", False),
     Topic("Flip", read_protocol("flip"), "Part of a difference may come from averaging over a flip.", False),
+    Topic("Seeds in the maps", read_protocol("seeds"),
+          "The official normalisation builds the CAM's seed into the maps, and with it a part of the gap.", False),
+    Topic("Dropout", read_protocol("dropout"), "With dropout on, a part of a difference is chance.", False),
     Topic("Resizing", read_protocol("resize"), "Borders of objects move with the way maps are enlarged.", False),
 )
 IMAGES = Topic("Images", lambda run: run.meta.get("images"),
