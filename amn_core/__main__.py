@@ -3,6 +3,10 @@
 import sys
 
 from amn_core.cli import main
+from amn_core.distributed import leave_group
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == 0:
+        leave_group()
+    sys.exit(status)

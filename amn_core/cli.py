@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from amn_core.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
 from amn_core.jobs.commands import add_jobs_commands
 from amn_core.options import add_options, read_options
 
@@ -109,8 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fail(message: str, status: int = 1) -> int:
-    """Print an error and return the exit status."""
-    print(f"error: {message}", file=sys.stderr)
+    """Print an error and return the exit status; of several processes the first says what happened."""
+    if may_speak():
+        where = f"process {get_rank()}: " if is_distributed() and status != STOPPED else ""
+        print(f"error: {where}{message}", file=sys.stderr, flush=True)
     return status
 
 
@@ -118,6 +121,9 @@ def describe_runtime_error(error: RuntimeError) -> str:
     """Word an error of torch; where memory ran out, say what helps."""
     if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
         return f"out of memory: use a smaller --batch or --crop ({str(error).splitlines()[0]})"
+    if is_loss_of_a_process(error):
+        return ("another of the processes has died, so this one stops too; start the same command again to go on, "
+                "a training with --resume")
     return str(error)
 
 
@@ -159,6 +165,8 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
 
     def handle(options: argparse.Namespace) -> None:
         result = load_name(command.run)(read_options(options, config_class))
+        if not is_main():
+            return
         if getattr(options, "json", False):
             print(json.dumps(result))
         elif command.show:

@@ -8,15 +8,18 @@ from pathlib import Path
 from amn_core.comparing import parse_classes
 from amn_core.configs import CountConfig
 from amn_core.data import DataError, load_dataset
-from amn_core.formats.counts import save_counts
+from amn_core.distributed import get_rank, get_world_size, is_distributed, is_main, take_shard, wait_for_all
+from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.files import hash_file
-from amn_core.formats.runs import describe_data, load_run, resolve_spec, save_run
+from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
 from amn_core.parallel import run_chunks
 from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts
 
 
 def count(config: CountConfig) -> Path:
     """Count a run and write RUN/counts.npz; run.json then says which ground truth it was.
+
+    Several processes count a shard each; the main one adds them up, to the same integers as one process finds.
 
     Raises:
         ValueError: an image without a map or without a mask, unless these may be left out.
@@ -28,11 +31,30 @@ def count(config: CountConfig) -> Path:
         raise ValueError(f"{spec} has other classes than the run {run.path}")
     parse_classes(config.classes, run.class_names)  # a wrong name is an error before the work, not after
     ids = find_countable(dataset, run, config.skip_broken)
+    shard = take_shard(ids)
     work = partial(count_some, spec, split, config.run)
-    parts = list(run_chunks(work, ids, "count", choose_workers(config, ids), chunk=64))
-    save_counts(run.counts_path, merge_counts(parts))
-    remember_protocol(run, spec, split, len(ids), parse_classes(config.classes, run.class_names))
+    parts = list(run_chunks(work, shard, "count", choose_workers(config, shard), chunk=64))
+    counts = gather_counts(run, merge_counts(parts or [work(())]))
+    if is_main():
+        save_counts(run.counts_path, counts)
+        remember_protocol(run, spec, split, len(ids), parse_classes(config.classes, run.class_names))
+    wait_for_all()
     return run.counts_path
+
+
+def gather_counts(run: Run, counts: Counts) -> Counts:
+    """Gather the counts of all processes through files beside the run's own; only the main one gets them all."""
+    if not is_distributed():
+        return counts
+    paths = [run.path / f".counts-{i + 1}-of-{get_world_size()}.npz" for i in range(get_world_size())]
+    save_counts(paths[get_rank()], counts)
+    wait_for_all()
+    if not is_main():
+        return counts
+    counts = merge_counts([load_counts(path) for path in paths])
+    for path in paths:
+        path.unlink()
+    return counts
 
 
 def choose_workers(config: CountConfig, ids: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ from amn_core.configs import ExtractConfig, describe_config
 from amn_core.constants import BACKGROUND, METHOD_LABELS
 from amn_core.data import DataError, Dataset, load_dataset, load_label_image
 from amn_core.devices import autocast, choose_device, choose_precision
+from amn_core.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.files import hash_file
 from amn_core.formats.maps import compute_map_size, load_stored_map, resize_maps, save_map
@@ -215,6 +216,8 @@ def parse_scales(text: str) -> tuple[float, ...]:
 def extract(config: ExtractConfig) -> Path:
     """Make the maps of a whole split as a run folder; maps that are there already are kept.
 
+    Several processes take a shard each.
+
     Returns:
         The run folder.
 
@@ -231,17 +234,20 @@ def extract(config: ExtractConfig) -> Path:
     if extractor.class_names != dataset.class_names:
         raise ValueError(f"{config.checkpoint} knows other classes than {config.data}; train on this data set first")
     meta = build_run_meta(config, dataset, extractor)
-    refuse_other_run(Path(config.out), meta)
-    run = save_run(config.out, meta)
+    with main_first():
+        refuse_other_run(Path(config.out), meta)
+        run = save_run(config.out, meta) if is_main() else load_run(config.out)
     broken = [i for i in show_progress(dataset, extractor) if not extract_one(config, dataset, extractor, run, i)]
     if broken:
         print(f"left out {len(broken)} broken image(s): {', '.join(broken[:5])}", file=sys.stderr)
+    wait_for_all()
     return run.path
 
 
 def show_progress(dataset: Dataset, extractor: Extractor) -> tqdm:
-    """Show a progress bar over the ids of a data set."""
-    return tqdm(dataset.ids, unit="image", desc=f"extract {extractor.method}", file=sys.stderr, mininterval=1.0)
+    """Show a progress bar over this process's ids of a data set."""
+    return tqdm(take_shard(dataset.ids), unit="image", desc=f"extract {extractor.method}", file=sys.stderr,
+                mininterval=1.0, disable=not is_main())
 
 
 def extract_one(config: ExtractConfig, dataset: Dataset, extractor: Extractor, run: Any, image_id: str) -> bool:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.distributed import average_over_processes, get_world_size
 
 
 def build_pixel_targets(seed: torch.Tensor, n_classes: int, epsilon: float) -> torch.Tensor:
@@ -46,8 +47,13 @@ def per_pixel_classification_loss(
 
 
 def average_where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Average the values where the mask is true; 0 where it nowhere is."""
-    return (values * mask).sum() / mask.sum().clamp(min=1)
+    """Average the values where the mask is true; 0 where it nowhere is.
+
+    Of several processes each sees a part of the batch: its values are then divided by the mean number of pixels a
+    process, so that the mean of the results, and of their gradients, is the average over the whole batch.
+    """
+    number = average_over_processes(mask.sum().to(values.dtype))
+    return (values * mask).sum() / number.clamp(min=1 / get_world_size())
 
 
 def multilabel_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from amn_core.distributed import get_local_world_size, is_main
+
 Result = TypeVar("Result")
 CHUNK = 16
 
@@ -26,7 +28,8 @@ def run_chunks(
     """
     chunks = [ids[i:i + chunk] for i in range(0, len(ids), chunk)]
     workers = min(workers or count_cores(), len(chunks))
-    with tqdm(total=len(ids), unit="image", desc=description, file=sys.stderr, mininterval=0.5) as bar:
+    with tqdm(total=len(ids), unit="image", desc=description, file=sys.stderr, mininterval=0.5,
+              disable=not is_main()) as bar:
         if workers <= 1:
             for part in chunks:
                 yield work(part)
@@ -39,8 +42,9 @@ def run_chunks(
 
 
 def count_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Count the cores that this process may use; those of a machine are shared by its processes of torchrun."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // get_local_world_size())
 
 
 def use_one_thread() -> None:

@@ -22,6 +22,7 @@ from amn_core.configs import (
     resolve_splits,
 )
 from amn_core.counting import count
+from amn_core.distributed import is_main, main_first, wait_for_all
 from amn_core.formats.checkpoints import load_checkpoint, save_checkpoint
 from amn_core.formats.files import hash_file, read_json, write_bytes, write_json
 from amn_core.formats.runs import load_run, save_run
@@ -68,7 +69,8 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
 
     stages = Stages(resolve_splits(config))
     methods = choose_methods(config)
-    remember_config(stages)
+    with main_first():
+        remember_config(stages)
     make_model(stages, "cam", train)
     seeds = make_training_seeds(stages) if methods != ("cam",) else None
     for method in methods:
@@ -76,9 +78,11 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
     for method in methods:
         make_counted_run(stages, method)
     result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in methods)))
-    write_json(stages.out / "comparison.json", result)
-    if config.bundle:
-        bundle(stages, Path(config.bundle))
+    if is_main():
+        write_json(stages.out / "comparison.json", result)
+        if config.bundle:
+            bundle(stages, Path(config.bundle))
+    wait_for_all()
     return result
 
 
@@ -109,7 +113,8 @@ def remember_config(stages: Stages) -> None:
 
 def announce(text: str) -> None:
     """Say on standard error which stage begins."""
-    print(f"== {text}", file=sys.stderr, flush=True)
+    if is_main():
+        print(f"== {text}", file=sys.stderr, flush=True)
 
 
 def make_model(stages: Stages, method: str, train: Any, seeds: Path | None = None) -> None:

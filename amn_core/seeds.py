@@ -10,6 +10,7 @@ import numpy as np
 from amn_core.configs import SeedConfig
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import load_dataset
+from amn_core.distributed import main_first, take_shard, wait_for_all
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import load_run, resolve_spec
@@ -67,6 +68,8 @@ def build_seed(
 def make_seeds(config: SeedConfig) -> Path:
     """Make the seed labels of a run, one greyscale PNG an image; labels that are there already are kept.
 
+    Several processes take a shard each.
+
     Raises:
         ValueError: maps are missing, the thresholds are out of order, or the folder holds other seeds.
     """
@@ -78,10 +81,12 @@ def make_seeds(config: SeedConfig) -> Path:
         raise ValueError(f"{run.path}: no map for {len(missing)} of {len(ids)} images, such as {missing[0]}: "
                          "run extract on this split first")
     out = Path(config.out)
-    remember_settings(out, config, run.meta)
+    with main_first():
+        remember_settings(out, config, run.meta)
     work = partial(make_some_seeds, spec, split, config)
-    for _ in run_chunks(work, ids, "seed", config.workers):
+    for _ in run_chunks(work, take_shard(ids), "seed", config.workers):
         pass
+    wait_for_all()
     return out
 
 

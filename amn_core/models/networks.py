@@ -51,6 +51,26 @@ class CAMNetwork(nn.Module):
         return list(self.classifier.parameters())
 
 
+class SharedDropout(nn.Dropout):
+    """Dropout that drops the same of a batch that several processes share as one process would drop of the whole."""
+
+    part: tuple[int, int] | None = None
+
+    def set_part(self, number: int, parts: int) -> None:
+        """Say that what comes is the part of this number, from 0, of a batch in so many equal parts."""
+        self.part = (number, parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Drop some of (B, C, h, w), and scale the rest up, in training."""
+        if self.part is None or not self.training:
+            return super().forward(x)
+        number, parts = self.part
+        ones = x.new_ones(parts * len(x), *x.shape[1:])  # the draws depend on the order in memory
+        is_last = x.is_contiguous(memory_format=torch.channels_last)
+        whole = super().forward(ones.contiguous(memory_format=torch.channels_last) if is_last else ones)
+        return x * whole[number * len(x):(number + 1) * len(x)]
+
+
 class AMNetwork(nn.Module):
     """The activation manipulation network: features, label conditioning, atrous pyramid of classifiers.
 
@@ -64,7 +84,7 @@ class AMNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.label_enc = nn.Linear(n_classes - 1, backbone.out_channels) if has_lcm else None
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = SharedDropout(DROPOUT)
         self.aspp = nn.ModuleList(
             nn.Conv2d(backbone.out_channels, n_classes, 3, padding=rate, dilation=rate) for rate in ASPP_RATES)
         for branch in self.aspp:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from amn_core.configs import TrainConfig, describe_config, resolve_train_config
 from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
 from amn_core.devices import autocast, choose_device, choose_precision
+from amn_core.distributed import average_over_processes, is_main, share_batch, wait_for_all, wrap_network
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
 from amn_core.formats.files import read_json, write_json
 from amn_core.models import load_exactly
@@ -40,7 +41,11 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 @dataclass
 class Training:
-    """A training under way."""
+    """A training under way.
+
+    Attributes:
+        network: what a step runs: the model, or what wraps it so that several processes learn together.
+    """
 
     config: TrainConfig
     dataset: Dataset
@@ -50,6 +55,11 @@ class Training:
     device: torch.device
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    network: torch.nn.Module = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Run the model as it is, unless something wraps it."""
+        self.network = self.model
 
     @property
     def out(self) -> Path:
@@ -82,12 +92,15 @@ def train(config: TrainConfig) -> Path:
     with StopSignals() as signals:
         run_steps(training, signals)
     path = training.out / "model.pth"
-    save_checkpoint(path, training.model, build_meta(training))
+    if is_main():
+        save_checkpoint(path, training.model, build_meta(training))
+    wait_for_all()
     return path
 
 
 def start_training(config: TrainConfig) -> Training:
     """Open the data, build the model and the optimiser, and take up a checkpoint if asked to."""
+    share_batch(config.batch)  # a batch that cannot be shared is an error before the work, not after
     dataset = open_training_data(config)
     device = choose_device(config.device)
     model, arguments = build_training_model(config, len(dataset.class_names))
@@ -98,8 +111,19 @@ def start_training(config: TrainConfig) -> Training:
         resume_training(training, last)
     elif last.is_file():
         raise ValueError(f"{last} exists: pass --resume to go on, or choose another --out")
-    write_json(training.out / "config.json", describe_config(config))
+    wait_for_all()  # before the first file is written, each has seen what was there
+    if is_main():
+        write_json(training.out / "config.json", describe_config(config))
+    freeze_what_does_not_learn(training)
+    training.network = wrap_network(training.model, device)
     return training
+
+
+def freeze_what_does_not_learn(training: Training) -> None:
+    """Mark the parameters that the optimiser does not have: nobody waits for their gradients."""
+    learning = {id(parameter) for group in training.optimizer.param_groups for parameter in group["params"]}
+    for parameter in training.model.parameters():
+        parameter.requires_grad_(id(parameter) in learning)
 
 
 def open_training_data(config: TrainConfig) -> Dataset:
@@ -109,7 +133,7 @@ def open_training_data(config: TrainConfig) -> Dataset:
     if config.skip_broken:
         problems = find_problems(dataset)
         broken |= {problem.image_id for problem in problems}
-        if problems:
+        if problems and is_main():
             print(f"left out: {describe_problems(problems, len(dataset.ids))}", file=sys.stderr)
     if config.seeds:
         missing = {i for i in dataset.ids if not (Path(config.seeds) / f"{i}.png").is_file()}
@@ -144,7 +168,7 @@ def run_steps(training: Training, signals: "StopSignals") -> None:
     workers = config.workers if config.workers is not None else default_workers(training.device)
     loader = build_loader(training.dataset, config, training.step, workers)
     dtype = choose_precision(config.precision, training.device, config.backbone)
-    probe = build_probe(training.out, training.dataset, config.probe)
+    probe = build_probe(training.out, training.dataset, config.probe) if is_main() else None
     if training.step % training.steps_per_epoch == 0:  # the start, or an epoch after which it was ended
         look(training, probe)
     training.model.train()
@@ -156,12 +180,18 @@ def run_steps(training: Training, signals: "StopSignals") -> None:
                 raise FloatingPointError(describe_bad_loss(training, loss, indices))
             training.step += 1
             report_step(training, bar, loss, len(images))
-            if training.step % training.steps_per_epoch == 0 or signals.is_stopping:
+            is_stopping = agree_to_stop(signals)
+            if training.step % training.steps_per_epoch == 0 or is_stopping:
                 save_progress(training)
             if training.step % training.steps_per_epoch == 0:
                 look(training, probe)
-            if signals.is_stopping and training.step < training.total_steps:
+            if is_stopping and training.step < training.total_steps:
                 raise Stopped(f"stopped after step {training.step} of {training.total_steps}; --resume goes on")
+
+
+def agree_to_stop(signals: "StopSignals") -> bool:
+    """Tell whether any of the processes was asked to stop; all get the same answer after the same step."""
+    return bool(average_over_processes(torch.tensor(float(signals.is_stopping))) > 0)
 
 
 def look(training: Training, probe: Probe | None) -> None:
@@ -172,16 +202,21 @@ def look(training: Training, probe: Probe | None) -> None:
 
 
 def run_step(training: Training, batch: tuple[torch.Tensor, ...], dtype: torch.dtype) -> float:
-    """Run one step: forward, backward, update; dropout draws from the step's own seed."""
+    """Run one step: forward, backward, update; dropout draws from the step's own seed.
+
+    Returns:
+        The loss of the whole batch. If it is no number, nothing was learnt from it.
+    """
     torch.manual_seed(training.config.seed * 1_000_003 + training.step)
     images, labels, seed = (part.to(training.device, non_blocking=True) for part in batch)
     training.optimizer.zero_grad(set_to_none=True)
     with autocast(training.device, dtype):
-        loss = compute_loss(training.model, (images, labels, seed), training.config)
-    if torch.isfinite(loss):
+        loss = compute_loss(training.network, (images, labels, seed), training.config)
+    total = float(average_over_processes(loss.detach()))
+    if math.isfinite(total):
         loss.backward()
         training.optimizer.step()
-    return float(loss.detach())
+    return total
 
 
 def set_learning_rate(training: Training, factor: float) -> None:
@@ -208,7 +243,7 @@ def open_progress(training: Training) -> tqdm:
     """Open the progress bar, counted in images."""
     return tqdm(
         total=training.total_steps * training.config.batch, initial=training.step * training.config.batch,
-        unit="image", desc=f"train {training.config.method}", file=sys.stderr, mininterval=1.0)
+        unit="image", desc=f"train {training.config.method}", file=sys.stderr, mininterval=1.0, disable=not is_main())
 
 
 def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> None:
@@ -217,7 +252,7 @@ def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> No
     training.metrics["loss"] = 0.95 * smooth + 0.05 * loss
     bar.update(training.config.batch)
     bar.set_postfix(loss=f"{training.metrics['loss']:.4f}", refresh=False)
-    if training.step % LOG_EVERY and training.step != training.total_steps:
+    if not is_main() or (training.step % LOG_EVERY and training.step != training.total_steps):
         return
     rate = bar.format_dict["rate"] or 0.0
     line = {
@@ -241,10 +276,11 @@ def measure_memory(device: torch.device) -> int:
 
 
 def save_progress(training: Training) -> None:
-    """Save what is needed to go on from here."""
-    save_checkpoint(
-        training.out / "last.pth", training.model, build_meta(training),
-        training={"optimizer": training.optimizer.state_dict()})
+    """Save what is needed to go on from here, once for all processes."""
+    if is_main():
+        save_checkpoint(
+            training.out / "last.pth", training.model, build_meta(training),
+            training={"optimizer": training.optimizer.state_dict()})
 
 
 def build_meta(training: Training) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from amn_core.configs import TrainConfig
 from amn_core.data import Dataset
 from amn_core.data.images import load_label_image
 from amn_core.data.transforms import augment
+from amn_core.distributed import get_rank, get_world_size, is_distributed, share_batch
 
 
 class Samples(TorchDataset):
@@ -70,9 +71,25 @@ def build_batches(n_images: int, config: TrainConfig, first_step: int) -> list[l
     return batches
 
 
+def take_share(batches: list[list[tuple[int, int]]], config: TrainConfig) -> list[list[tuple[int, int]]]:
+    """Take this process's share of every batch; in their order the shares are the batch.
+
+    Raises:
+        ValueError: the batch cannot be shared evenly.
+    """
+    if not is_distributed():
+        return batches
+    share = share_batch(config.batch)
+    if batches and len(batches[0]) < config.batch:
+        raise ValueError(f"{len(batches[0])} images are fewer than a batch of {config.batch}: lower --batch, to a "
+                         f"multiple of the {get_world_size()} processes")
+    first = get_rank() * share
+    return [batch[first:first + share] for batch in batches]
+
+
 def build_loader(dataset: Dataset, config: TrainConfig, first_step: int, workers: int) -> DataLoader:
-    """Build the loader of all batches from a step on."""
-    batches = build_batches(len(dataset.ids), config, first_step)
+    """Build the loader of all batches from a step on; of several processes each gets its share of every batch."""
+    batches = take_share(build_batches(len(dataset.ids), config, first_step), config)
     return DataLoader(
         Samples(dataset, config), batch_sampler=batches, num_workers=workers, pin_memory=torch.cuda.is_available(),
         generator=torch.Generator())
