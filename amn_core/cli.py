@@ -83,6 +83,9 @@ BENCHMARKS = {
     "import": Command(
         "amn_core.bench.importing:BenchImportConfig", "amn_core.bench.importing:bench_import",
         "where the time of an import goes", "amn_core.cli:format_report"),
+    "official": Command(
+        "amn_core.bench.official:BenchOfficialConfig", "amn_core.bench.official:bench_official",
+        "what each choice of the official inference changes", "amn_core.bench.official:format_official"),
     "maps": Command(
         "amn_core.bench.maps:BenchMapsConfig", "amn_core.bench.maps:bench_maps",
         "what the compact form of the maps costs", "amn_core.cli:format_report"),
