@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from amn_core.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
+from amn_core.failures import STOPPED, ending_on_sigterm, is_out_of_memory, take_first_line
 from amn_core.jobs.commands import add_jobs_commands
 from amn_core.options import add_options, read_options
 
-STOPPED = 130
+INTERRUPTED = "interrupted; what is done is kept, and the same command goes on (a training with --resume)"
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,17 @@ BENCHMARKS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = build_parser().parse_args(arguments)
     try:
-        options.handle(options)
+        options = build_parser().parse_args(arguments)
+        with ending_on_sigterm():
+            options.handle(options)
     except (ValueError, FloatingPointError) as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"{error.filename or 'file'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        return fail("interrupted", STOPPED)
-    except RuntimeError as error:
+        return fail(INTERRUPTED, STOPPED)
+    except (RuntimeError, MemoryError) as error:
         return fail(describe_runtime_error(error))
     except Exception as error:
         if type(error).__name__ == "Stopped":
@@ -120,10 +122,11 @@ def fail(message: str, status: int = 1) -> int:
     return status
 
 
-def describe_runtime_error(error: RuntimeError) -> str:
+def describe_runtime_error(error: RuntimeError | MemoryError) -> str:
     """Word an error of torch; where memory ran out, say what helps."""
-    if "out of memory" in str(error).lower() or "can't allocate memory" in str(error).lower():
-        return f"out of memory: use a smaller --batch or --crop ({str(error).splitlines()[0]})"
+    if is_out_of_memory(error):
+        text = take_first_line(error)
+        return text if " with --" in text else f"out of memory: use a smaller --batch, fewer --workers ({text})"
     if is_loss_of_a_process(error):
         return ("another of the processes has died, so this one stops too; start the same command again to go on, "
                 "a training with --resume")

@@ -132,6 +132,9 @@ class ExtractConfig:
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
     skip_broken: bool = option(False, "leave out images that are missing or broken")
     overwrite: bool = option(False, "make maps again that are there already")
+    batch: int | None = option(None, "images of one size at once; by default 1 on a CPU, 16 on a GPU")
+    workers: int | None = option(None, "threads that read ahead and write behind; by default 1 on a CPU, up to 8 else")
+    compile: bool = option(False, "compile the network first, which pays where there are many images on a GPU")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,20 @@ from tqdm import tqdm
 
 from amn_core.configs import ExtractConfig, describe_config
 from amn_core.constants import BACKGROUND, METHOD_LABELS
-from amn_core.data import DataError, Dataset, load_dataset, load_label_image
+from amn_core.data import Dataset, load_dataset
 from amn_core.devices import autocast, choose_device, choose_precision
 from amn_core.distributed import is_main, main_first, take_shard, wait_for_all
+from amn_core.failures import is_out_of_memory, take_first_line
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.files import hash_file
-from amn_core.formats.maps import compute_map_size, load_stored_map, resize_maps, save_map
-from amn_core.formats.runs import describe_data, load_run, save_run
+from amn_core.formats.maps import compute_map_size, resize_maps, save_map
+from amn_core.formats.runs import Run, describe_data, load_run, save_run
 from amn_core.models import AMNetwork, CAMNetwork
+from amn_core.models.folding import fold_norms
 from amn_core.official import describe_official, keep_dropout, resize_pixels_officially, resolve_extract_config
 from amn_core.options import format_command
+from amn_core.parallel import count_cores
+from amn_core.pipeline import Item, WriteBehind, group_by_size, load_item, read_ahead, skip_idle
 
 CAM_EPSILON = 1e-5
 NEEDS_SEEDS = "the normalisation 'official' needs the seeds of the CAM: pass --seeds DIR, made by the command seed"
@@ -60,7 +65,6 @@ class Extractor:
         """Number of classes with background."""
         return len(self.class_names)
 
-    @torch.inference_mode()
     def infer_map(
         self, image: np.ndarray, class_ids: np.ndarray, seed: np.ndarray | None = None
     ) -> np.ndarray:
@@ -74,13 +78,40 @@ class Extractor:
         Returns:
             (K, ceil(H/4), ceil(W/4)) float32 in [0, 1].
         """
-        size = compute_map_size(*image.shape[:2])
-        if not len(class_ids):
-            return np.zeros((0, *size), dtype=np.float32)
         is_off = self.dropout_seed is None
         with nullcontext() if is_off else keep_dropout(self.model, image, self.dropout_seed):
-            scores = self.sum_scores(torch.from_numpy(image.copy()), torch.from_numpy(np.asarray(class_ids)), size)
-        return normalise_scores(scores, class_ids, resolve_normalisation(self), seed).cpu().numpy()
+            return self.infer_together([image], [class_ids], [seed])[0]
+
+    def infer_batch(
+        self, images: list[np.ndarray], class_ids: list[np.ndarray], seeds: list[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        """Infer the maps of several images of one size, as `infer_map` does of one, together in one batch.
+
+        Dropout that is left on has draws for each image: they then go one by one.
+        """
+        if self.dropout_seed is not None:
+            return [self.infer_map(*one) for one in zip(images, class_ids, seeds, strict=True)]
+        return self.infer_together(images, class_ids, seeds)
+
+    @torch.inference_mode()
+    def infer_together(
+        self, images: list[np.ndarray], class_ids: list[np.ndarray], seeds: list[np.ndarray | None]
+    ) -> list[np.ndarray]:
+        """Infer the maps of several images of one size in one batch; those without a class need no model."""
+        size = compute_map_size(*images[0].shape[:2])
+        maps = [np.zeros((0, *size), dtype=np.float32)] * len(images)
+        chosen = [i for i, present in enumerate(class_ids) if len(present)]
+        if chosen:
+            labels = torch.zeros(len(chosen), self.n_classes - 1)
+            for row, i in zip(labels, chosen, strict=True):
+                row[torch.from_numpy(np.asarray(class_ids[i])) - 1] = 1
+            scores = self.sum_batch(torch.from_numpy(np.stack([images[i] for i in chosen])), labels, size)
+            normalisation = resolve_normalisation(self)
+            found = [normalise_scores(one, class_ids[i], normalisation, seeds[i])
+                     for one, i in zip(scores, chosen, strict=True)]
+            for i, cam in zip(chosen, found, strict=True):  # copied once all are under way
+                maps[i] = cam.cpu().numpy()
+        return maps
 
     def infer_maps(self, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Infer the activation maps at the image's size: cam (K, H, W) float32 in [0, 1], class_ids (K,)."""
@@ -105,24 +136,40 @@ class Extractor:
 
         The official code sums those of CAM.
         """
-        labels = torch.zeros(1, self.n_classes - 1, device=self.device)
+        labels = torch.zeros(1, self.n_classes - 1)
         labels[0, class_ids - 1] = 1
-        image = image.to(self.device)
+        return self.sum_batch(image[None], labels, size)[0]
+
+    def sum_batch(self, images: torch.Tensor, labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """Average the scores of a batch as `sum_scores` does: images (B, H, W, 3) uint8, labels (B, C−1) multi-hot.
+
+        Returns:
+            (B, C or C−1, h, w) float32.
+        """
+        images, number = images.to(self.device), len(images)
+        labels = labels.to(self.device).repeat(2 if self.flip else 1, 1)
         total = torch.zeros(1, device=self.device)
         for scale in self.scales:
-            pixels = (resize_pixels_officially if self.official else resize_pixels)(image, scale)
+            pixels = self.resize_batch(images, scale)
             views = torch.cat([pixels, pixels.flip(-1)]) if self.flip else pixels
             with autocast(self.device, self.dtype):
-                scores = self.model.infer_scores(views, labels.expand(len(views), -1))
+                scores = self.model.infer_scores(views, labels)
             scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-            total = total + (scores[0] + scores[1].flip(-1) if self.flip else scores[0])
+            total = total + (scores[:number] + scores[number:].flip(-1) if self.flip else scores)
         is_sum = self.official and self.method == "cam"
         return total if is_sum else total / (len(self.scales) * (2 if self.flip else 1))
 
 
-def resize_pixels(image: torch.Tensor, scale: float) -> torch.Tensor:
-    """Resize an image for the model: (H, W, 3) uint8 to (1, 3, H', W') float32 in 0–255."""
-    pixels = image.permute(2, 0, 1)[None].float()
+    def resize_batch(self, images: torch.Tensor, scale: float) -> torch.Tensor:
+        """Resize images for the model, (B, H, W, 3) uint8 to (B, 3, H', W') float32 in 0–255."""
+        if self.official:
+            return torch.cat([resize_pixels_officially(image, scale) for image in images])
+        return resize_pixels(images, scale)
+
+
+def resize_pixels(images: torch.Tensor, scale: float) -> torch.Tensor:
+    """Resize images for the model: (B, H, W, 3) or (H, W, 3) uint8 to (B, 3, H', W') float32 in 0–255."""
+    pixels = images.reshape(-1, *images.shape[-3:]).permute(0, 3, 1, 2).float()
     if scale == 1.0:
         return pixels
     size = [max(MULTIPLE, round(side * scale)) for side in pixels.shape[-2:]]
@@ -189,7 +236,7 @@ def load_extractor(
     """
     model, content = load_checkpoint(checkpoint)
     where = choose_device(device)
-    model = model.to(where, memory_format=torch.channels_last)
+    model = (model if official else fold_norms(model)).to(where, memory_format=torch.channels_last)
     dtype = choose_precision(precision, where, content["model"]["backbone"])
     extractor = Extractor(
         model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation, official, dropout_seed)
@@ -237,42 +284,61 @@ def extract(config: ExtractConfig) -> Path:
     with main_first():
         refuse_other_run(Path(config.out), meta)
         run = save_run(config.out, meta) if is_main() else load_run(config.out)
-    broken = [i for i in show_progress(dataset, extractor) if not extract_one(config, dataset, extractor, run, i)]
+    if config.compile:
+        extractor.model.backbone.compile(dynamic=True)
+    broken = extract_shard(config, dataset, extractor, run)
     if broken:
         print(f"left out {len(broken)} broken image(s): {', '.join(broken[:5])}", file=sys.stderr)
     wait_for_all()
     return run.path
 
 
-def show_progress(dataset: Dataset, extractor: Extractor) -> tqdm:
-    """Show a progress bar over this process's ids of a data set."""
-    return tqdm(take_shard(dataset.ids), unit="image", desc=f"extract {extractor.method}", file=sys.stderr,
-                mininterval=1.0, disable=not is_main())
+def extract_shard(config: ExtractConfig, dataset: Dataset, extractor: Extractor, run: Run) -> list[str]:
+    """Make and save the maps of this process's images; returns the ids of those that are broken and left out."""
+    ids = take_shard(dataset.ids)
+    batch, workers = resolve_batch(config, extractor.device)
+    load = partial(load_item, config, dataset, run.map_path)
+    with tqdm(total=len(ids), unit="image", desc=f"extract {extractor.method}", file=sys.stderr, mininterval=1.0,
+              disable=not is_main()) as bar, WriteBehind(workers) as writer:
+        broken: list[str] = []
+        items = skip_idle(read_ahead(load, ids, workers), bar, broken)
+        for group in group_by_size(items, batch):
+            maps = infer_group(extractor, group, batch)
+            for item, cam in zip(group, maps, strict=True):
+                writer.write(save_map, run.map_path(item.image_id), cam, item.class_ids, item.image.shape[:2])
+            bar.update(len(group))
+    return broken
 
 
-def extract_one(config: ExtractConfig, dataset: Dataset, extractor: Extractor, run: Any, image_id: str) -> bool:
-    """Make and save the map of one image; False if it is broken and may be left out."""
-    path = run.map_path(image_id)
-    if path.is_file() and not config.overwrite and is_whole(path):
-        return True
+def resolve_batch(config: ExtractConfig, device: torch.device) -> tuple[int, int]:
+    """Fill in how many images go together, and how many threads read and write.
+
+    Raises:
+        ValueError: a batch of none, or fewer than no threads.
+    """
+    is_cpu = device.type == "cpu"
+    batch = config.batch if config.batch is not None else 1 if is_cpu else 16
+    workers = config.workers if config.workers is not None else 1 if is_cpu else min(8, count_cores())
+    if batch < 1 or workers < 0:
+        raise ValueError(f"batch is {batch} and workers {workers}; they must be at least 1 and 0")
+    return batch, workers
+
+
+def infer_group(extractor: Extractor, group: list[Item], batch: int) -> list[np.ndarray]:
+    """Infer the maps of images of one size.
+
+    Raises:
+        MemoryError: memory ran out; the message says what needs less.
+    """
     try:
-        image, class_ids = dataset.image(image_id), dataset.class_ids(image_id)
-        seed = load_label_image(Path(config.seeds) / f"{image_id}.png", extractor.n_classes) if config.seeds else None
-    except DataError:
-        if config.skip_broken:
-            return False
-        raise
-    save_map(path, extractor.infer_map(image, class_ids, seed), class_ids, image.shape[:2])
-    return True
-
-
-def is_whole(path: Path) -> bool:
-    """Check that a map can be read."""
-    try:
-        load_stored_map(path)
-    except ValueError:
-        return False
-    return True
+        return extractor.infer_batch(
+            [item.image for item in group], [item.class_ids for item in group], [item.seed for item in group])
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        less = f"use --batch {batch // 2}" if batch > 1 else "use fewer or smaller --scales, or --device cpu"
+        raise MemoryError(f"out of memory with --batch {batch} at {group[0].image_id}: {less}; the maps that are made "
+                          f"are kept ({take_first_line(error)})") from None
 
 
 def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: Extractor) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 """The same work on many images, on one process or several, with one progress bar."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from amn_core.distributed import get_local_world_size, is_main
+from amn_core.failures import STOPPED, ending_on_sigterm
 
 Result = TypeVar("Result")
 CHUNK = 16
@@ -35,10 +40,67 @@ def run_chunks(
                 yield work(part)
                 bar.update(len(part))
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=use_one_thread) as pool:
-            for part, result in zip(chunks, pool.map(work, chunks), strict=True):
-                yield result
+        with open_pool(workers) as pool:
+            with shielding_from_interrupts():  # the processes are started here, and inherit it
+                results = [pool.submit(run_part, work, part) for part in chunks]
+            for part, result in zip(chunks, results, strict=True):
+                yield result.result()
                 bar.update(len(part))
+
+
+@contextmanager
+def open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool of processes; when the block is cut short they end at once, with their last file whole or absent.
+
+    Raises:
+        RuntimeError: one of the processes died.
+    """
+    before = set(active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=use_one_thread)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise RuntimeError(
+            "one of the processes that share the work died, perhaps because memory ran out: what is done is kept, "
+            f"and the same command goes on; start it with fewer, --workers {max(1, workers // 2)}") from None
+    except BaseException:
+        for process in set(active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown()
+
+
+@contextmanager
+def shielding_from_interrupts() -> Iterator[None]:
+    """Put off Ctrl-C and SIGTERM to the end of the block; processes started in it never get Ctrl-C.
+
+    The main process ends them: a terminal would send it to all of them at once.
+    """
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+        yield  # not on this system, or nobody's signals
+        return
+    came: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, frame: came.append(number))
+                for number in (signal.SIGINT, signal.SIGTERM)}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit the mask
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+def run_part(work: Callable[[Sequence[str]], Result], part: Sequence[str]) -> Result:
+    """Run the work on a part in a process of a pool, which ends at SIGTERM once half-written files are removed."""
+    try:
+        with ending_on_sigterm():
+            return work(part)
+    except KeyboardInterrupt:
+        os._exit(STOPPED)
 
 
 def count_cores() -> int:

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one, and telling files apart by their hash."""
 
+import errno
 import hashlib
 import json
 import os
@@ -7,14 +8,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step: readers see the old content or the new, never a part of it.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; the old file is still whole then.
+        OSError: the disk is full or the folder cannot be written; names the file. The old one is still whole then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise describe_failed_write(path, error) from None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write beside a file, and put what was written in its place once it is on the disk."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -26,6 +37,28 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def describe_failed_write(path: Path, error: OSError) -> OSError:
+    """Word the error of a write: which file, why, and for a full disk what is kept and how to go on."""
+    reason = error.strerror or str(error)
+    if error.errno in FULL:
+        reason = (f"the disk is full ({reason}); what was in this file before is whole. Make room, then start the same "
+                  "command again (a training with --resume)")
+    return OSError(error.errno, reason, str(path))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a text file.
+
+    Raises:
+        OSError: the disk is full or the file cannot be written; names it.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise describe_failed_write(path, error) from None
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -167,14 +167,26 @@ class NormalisedConv2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve and normalise (B, C, H, W) to (B, C', ceil(H/stride), ceil(W/stride))."""
-        norm, conv = self.norm, self.conv
-        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-        weight = conv.weight * scale[:, None, None, None]
-        bias = norm.bias - norm.running_mean * scale
+        conv, (weight, bias) = self.conv, self.compute_folded()
         (top, bottom), (left, right) = (self.split_padding(size) for size in x.shape[-2:])
         if (top, left) != (bottom, right):
             x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
         return F.conv2d(x, weight, bias, conv.stride, (top, left), conv.dilation, conv.groups)
+
+    def compute_folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the weight and the bias of the convolution together with its batch norm."""
+        norm, conv = self.norm, self.conv
+        if norm is None:
+            return conv.weight, conv.bias
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        return conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Keep the folded weight and bias instead of the batch norm, for inference alone."""
+        weight, bias = self.compute_folded()
+        self.conv.weight, self.conv.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.norm = None
 
     def split_padding(self, size: int) -> tuple[int, int]:
         """Split the padding of one axis into the pixels before and after."""

@@ -24,8 +24,9 @@ from amn_core.data import DataError, Dataset, describe_problems, find_problems, 
 from amn_core.devices import autocast, choose_device, choose_precision
 from amn_core.distributed import average_over_processes, is_main, share_batch, wait_for_all, wrap_network
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
-from amn_core.formats.files import read_json, write_json
+from amn_core.formats.files import append_line, read_json, write_json
 from amn_core.models import load_exactly
+from amn_core.train.failures import describe_bad_loss, explain_failures, refuse_bad_weights
 from amn_core.train.probe import Probe, build_probe, run_probe
 from amn_core.train.samples import build_loader, count_steps
 from amn_core.train.stages import build_optimizer, build_schedule, build_training_model, compute_loss
@@ -86,11 +87,15 @@ def train(config: TrainConfig) -> Path:
     Raises:
         ValueError: something is wrong with the configuration, the data or the checkpoint to resume.
         FloatingPointError: the loss is no number; the last good checkpoint stays.
+        MemoryError: memory ran out; the message says what needs less.
+        RuntimeError: a process that decodes images died, or another of the processes that train together.
         Stopped: SIGINT or SIGTERM came; the checkpoint of that step was written.
     """
-    training = start_training(resolve_train_config(config))
-    with StopSignals() as signals:
-        run_steps(training, signals)
+    config = resolve_train_config(config)
+    with explain_failures(Path(config.out), config):
+        training = start_training(config)
+        with StopSignals() as signals:
+            run_steps(training, signals)
     path = training.out / "model.pth"
     if is_main():
         save_checkpoint(path, training.model, build_meta(training))
@@ -149,7 +154,10 @@ def open_training_data(config: TrainConfig) -> Dataset:
 
 def resume_training(training: Training, path: Path) -> None:
     """Take up the weights, the optimiser and the step of a checkpoint of the same configuration."""
-    content = read_checkpoint(path)
+    try:
+        content = read_checkpoint(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; put a whole copy back, or remove it and start anew") from None
     ours = describe_config(training.config)
     for key, value in content["config"].items():
         if key not in FREE_ON_RESUME and ours.get(key) != value:
@@ -173,11 +181,11 @@ def run_steps(training: Training, signals: "StopSignals") -> None:
         look(training, probe)
     training.model.train()
     with open_progress(training) as bar:
-        for images, labels, seed, indices in loader:
+        for images, labels, seed, _ in loader:
             set_learning_rate(training, schedule(training.step))
             loss = run_step(training, (images, labels, seed), dtype)
             if not math.isfinite(loss):
-                raise FloatingPointError(describe_bad_loss(training, loss, indices))
+                raise FloatingPointError(describe_bad_loss(training, loss))
             training.step += 1
             report_step(training, bar, loss, len(images))
             is_stopping = agree_to_stop(signals)
@@ -226,14 +234,6 @@ def set_learning_rate(training: Training, factor: float) -> None:
         group["lr"] = rate * factor
 
 
-def describe_bad_loss(training: Training, loss: float, indices: torch.Tensor) -> str:
-    """Word the error of a loss that is no number: step, images, remedy."""
-    ids = ", ".join(training.dataset.ids[int(i)] for i in indices[:4])
-    return (
-        f"loss is {loss} at step {training.step} (images {ids}, …): lower --lr or use --precision fp32. "
-        f"The checkpoint of the last epoch, if there was one, is whole: {training.out / 'last.pth'}")
-
-
 def default_workers(device: torch.device) -> int:
     """Choose the number of decoding processes: none on a CPU, where they would compete with the model."""
     return 0 if device.type == "cpu" else min(8, torch.get_num_threads())
@@ -259,8 +259,7 @@ def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> No
         "step": training.step, "steps": training.total_steps, "epoch": training.step / training.steps_per_epoch,
         "loss": loss, "loss_smooth": training.metrics["loss"], "lr": training.optimizer.param_groups[0]["lr"],
         "images_per_second": rate, "memory": measure_memory(training.device), "time": time.time()}
-    with (training.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(training.out / "metrics.jsonl", json.dumps(line))
 
 
 def measure_memory(device: torch.device) -> int:
@@ -277,6 +276,7 @@ def measure_memory(device: torch.device) -> int:
 
 def save_progress(training: Training) -> None:
     """Save what is needed to go on from here, once for all processes."""
+    refuse_bad_weights(training)
     if is_main():
         save_checkpoint(
             training.out / "last.pth", training.model, build_meta(training),

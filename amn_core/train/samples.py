@@ -3,6 +3,7 @@
 So a training that was interrupted goes on with the very images that it would have seen.
 """
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -92,4 +93,9 @@ def build_loader(dataset: Dataset, config: TrainConfig, first_step: int, workers
     batches = take_share(build_batches(len(dataset.ids), config, first_step), config)
     return DataLoader(
         Samples(dataset, config), batch_sampler=batches, num_workers=workers, pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator())
+        generator=torch.Generator(), worker_init_fn=leave_interrupts_to_main)
+
+
+def leave_interrupts_to_main(worker: int) -> None:
+    """Let a decoding process live on after Ctrl-C, which reaches it too: the main one finishes its step and saves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
