@@ -5,6 +5,11 @@ import torch.nn.functional as F
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.distributed import average_over_processes, get_world_size
+from amn_core.pixel_pairs import PixelPair, add_at_path_maximum, build_pairs, find_path_maximum
+
+# Within which pairs of pixels are compared at stride 4, in IRN's code; and what keeps its logarithms finite.
+RELATION_RADIUS = 10
+RELATION_EPSILON = 1e-5
 
 
 def build_pixel_targets(seed: torch.Tensor, n_classes: int, epsilon: float) -> torch.Tensor:
@@ -64,3 +69,91 @@ def multilabel_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         labels: (B, C−1) multi-hot.
     """
     return F.multilabel_soft_margin_loss(logits.float(), labels)
+
+
+def inter_pixel_loss(
+    edge: torch.Tensor, displacement: torch.Tensor, seed: torch.Tensor, radius: int = RELATION_RADIUS
+) -> torch.Tensor:
+    """Compute the loss of IRN from the pairs of pixels within a radius whose seeds are both sure.
+
+    The affinity a of a pair is 1 − the largest edge on its path. With bg and fg the pairs of equal seeds on the
+    background and on a class, neg the pairs of unequal ones, d the difference of both displacements, o the offset
+    between both pixels, |·| the mean over rows and columns, and each mean over the pairs of the batch:
+
+    L = ½ (½ mean_bg(−log a) + ½ mean_fg(−log a) + mean_neg(−log(1 − a))) + ½ (mean_fg |d − o| + mean_bg |d|).
+
+    Source: Ahn, Cho and Kwak (CVPR 2019), and its code. Ours: pairs near the border count as well, and a mean
+    over no pairs is 0. The gradient is found on the way, pair by pair, so memory does not grow with the radius.
+
+    Args:
+        edge: (B, 1, h, w) logits.
+        displacement: (B, 2, h, w) in pixels, rows first.
+        seed: (B, h, w) int64, 0 background, class, 255 unsure.
+        radius: in pixels of this grid; pairs are nearer than it.
+
+    Returns:
+        A scalar.
+    """
+    probability = torch.sigmoid(edge[:, 0].float()).permute(1, 2, 0).contiguous()
+    moved = displacement.float().permute(2, 3, 1, 0).contiguous()
+    return InterPixelLoss.apply(probability, moved, seed.permute(1, 2, 0).contiguous(), radius)
+
+
+class InterPixelLoss(torch.autograd.Function):
+    """`inter_pixel_loss` of edges (h, w, B) in [0, 1], displacements (h, w, 2, B) and seeds (h, w, B)."""
+
+    @staticmethod
+    def forward(ctx, edge: torch.Tensor, displacement: torch.Tensor, seed: torch.Tensor, radius: int) -> torch.Tensor:
+        """Sum the loss over all pairs, and its gradients."""
+        pairs, gradients = build_pairs(radius), (torch.zeros_like(edge), torch.zeros_like(displacement))
+        sizes = torch.stack([torch.stack([mask.sum() for mask in match_seeds(seed, pair)]) for pair in pairs]).sum(0)
+        weights = 0.5 / sizes.clamp(min=1).to(edge.dtype)
+        total = edge.new_zeros(())
+        for pair in pairs:
+            masks = match_seeds(seed, pair)
+            total += add_affinity_terms(edge, pair, masks, weights, gradients[0])
+            total += add_displacement_terms(displacement, pair, masks, weights, gradients[1])
+        ctx.save_for_backward(*gradients)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Scale the gradients that were found on the way."""
+        by_edge, by_displacement = ctx.saved_tensors
+        return by_edge * gradient, by_displacement * gradient, None, None
+
+
+def match_seeds(seed: torch.Tensor, pair: PixelPair) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Find which pairs are both background, both of one class, and sure but unequal: booleans (h', w', B)."""
+    first, second = pair.view(seed), pair.view(seed, pair.offset)
+    is_sure, is_equal = (first != IGNORE_INDEX) & (second != IGNORE_INDEX), first == second
+    is_background = first == BACKGROUND
+    return is_equal & is_background, is_equal & is_sure & ~is_background, is_sure & ~is_equal
+
+
+def add_affinity_terms(
+    edge: torch.Tensor, pair: PixelPair, masks: tuple[torch.Tensor, ...], weights: torch.Tensor, gradient: torch.Tensor
+) -> torch.Tensor:
+    """Sum what the affinities of one kind of pair add to the loss, and add to the gradient by the edges."""
+    background, foreground, negative = masks
+    weight = 0.5 * (background * weights[0] + foreground * weights[1]) + negative * weights[2]
+    best = find_path_maximum(edge, pair)
+    right = torch.where(negative, best, 1 - best) + RELATION_EPSILON  # how sure the network is of what is so
+    slope = weight / right
+    add_at_path_maximum(gradient, edge, pair, best, torch.where(negative, -slope, slope))
+    return -(weight * torch.log(right)).sum()
+
+
+def add_displacement_terms(
+    displacement: torch.Tensor, pair: PixelPair, masks: tuple[torch.Tensor, ...], weights: torch.Tensor,
+    gradient: torch.Tensor,
+) -> torch.Tensor:
+    """Sum what the displacements of one kind of pair add to the loss, and add to the gradient by them."""
+    background, foreground, _ = (mask[:, :, None] for mask in masks)
+    weight = 0.5 * (background * weights[0] + foreground * weights[1])  # half for each of rows and columns
+    offset = torch.tensor(pair.offset, device=displacement.device, dtype=displacement.dtype)[:, None]
+    error = pair.view(displacement) - pair.view(displacement, pair.offset) - foreground * offset
+    slope = weight * error.sign()
+    pair.view(gradient).add_(slope)
+    pair.view(gradient, pair.offset).sub_(slope)
+    return (weight * error.abs()).sum()
