@@ -33,7 +33,7 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM or AMN"),
+    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN or IRN"),
     "extract": Command(
         "amn_core.configs:ExtractConfig", "amn_core.extract:extract", "make the activation maps of a data set"),
     "seed": Command(

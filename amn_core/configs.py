@@ -12,7 +12,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50")
 PRESET_NAMES = ("minutes", "paper", "scenes")
 # The stage that a method belongs to, its entry in `PRESETS`; all but the first learn from labels of pixels.
-STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn"}
+STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn", "irn": "irn"}
 
 
 def option(default: Any, help_text: str, **more: Any) -> Any:
@@ -32,7 +32,7 @@ class TrainConfig:
         "efficientnet_lite0", "feature extractor", choices=BACKBONES)
     preset: str = option("minutes", "sizes and schedules: minutes on a CPU, the paper's, or for drawn scenes",
                          choices=PRESET_NAMES)
-    seeds: str = option("", "folder of seed labels (AMN only), as the command seed writes")
+    seeds: str = option("", "folder of seed labels (all but CAM), as the command seed writes")
     weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
     stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
                             choices=("conv1", "conv2"))
@@ -60,7 +60,7 @@ class TrainConfig:
 
 
 # Constants of the paper's official code; its optimiser passes the weight decay into SGD's momentum slot,
-# so that the effective momentum is 1e-4 and nothing decays.
+# so that the effective momentum is 1e-4 and nothing decays; for IRN the groups carry the weight decay themselves.
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("paper", "cam"): {
         "epochs": 5, "batch": 16, "crop": 512, "long_side_min": 320, "long_side_max": 640, "optimizer": "sgd",
@@ -68,6 +68,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("paper", "amn"): {
         "epochs": 5, "batch": 16, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "adam",
         "lr": 5e-6, "head_factor": 20.0, "schedule": "constant", "weight_decay": 1e-4, "momentum": 0.9},
+    ("paper", "irn"): {
+        "epochs": 3, "batch": 32, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "sgd",
+        "lr": 0.1, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 1e-4},
     ("minutes", "cam"): {
         "epochs": 5, "batch": 16, "crop": 256, "long_side_min": 224, "long_side_max": 416,
         "optimizer": "adamw", "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial",
@@ -75,6 +78,9 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("minutes", "amn"): {
         "epochs": 3, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "irn"): {
+        "epochs": 2, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "sgd",
+        "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
     ("scenes", "cam"): {
         "epochs": 5, "batch": 8, "crop": 144, "long_side_min": 144, "long_side_max": 208,
         "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
@@ -82,17 +88,23 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("scenes", "amn"): {
         "epochs": 6, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "irn"): {
+        "epochs": 4, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "sgd",
+        "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
 # What a stage learns from, and where that comes from.
-LEARNS_FROM = {"amn": "seeds: pass --seeds DIR, made by the command seed from a CAM run"}
+LEARNS_FROM = {
+    "amn": "seeds: pass --seeds DIR, made by the command seed from a CAM run",
+    "irn": "seeds: pass --seeds DIR, made by the command seed from a run of AMN or CAM",
+}
 
 
 def resolve_train_config(config: TrainConfig) -> TrainConfig:
     """Fill in from the preset whatever is None, and check what can be checked without the data.
 
     Raises:
-        ValueError: an AMN without seeds, or a number out of its range.
+        ValueError: no seeds where the stage learns from them, a probe of IRN, or a number out of its range.
     """
     stage = STAGE_OF[config.method]
     preset = PRESETS[config.preset, stage]
@@ -101,6 +113,8 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
     config = replace(config, **open_fields)
     if stage != "cam" and not config.seeds:
         raise ValueError(f"{config.method} learns from {LEARNS_FROM[stage]}")
+    if stage == "irn" and config.probe:
+        raise ValueError("irn makes no maps of its own that a probe could count: leave out --probe")
     for name in ("epochs", "batch", "crop", "lr"):
         if not getattr(config, name) > 0:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")

@@ -235,6 +235,8 @@ def load_extractor(
         ValueError: a checkpoint that cannot be read, no such device, or a normalisation of another method.
     """
     model, content = load_checkpoint(checkpoint)
+    if model.method == "irn":
+        raise ValueError(f"{checkpoint} is IRN, which makes no maps of its own: pass it to refine --method irn")
     where = choose_device(device)
     model = (model if official else fold_norms(model)).to(where, memory_format=torch.channels_last)
     dtype = choose_precision(precision, where, content["model"]["backbone"])

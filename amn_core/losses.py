@@ -107,7 +107,7 @@ class InterPixelLoss(torch.autograd.Function):
         """Sum the loss over all pairs, and its gradients."""
         pairs, gradients = build_pairs(radius), (torch.zeros_like(edge), torch.zeros_like(displacement))
         sizes = torch.stack([torch.stack([mask.sum() for mask in match_seeds(seed, pair)]) for pair in pairs]).sum(0)
-        weights = 0.5 / sizes.clamp(min=1).to(edge.dtype)
+        weights = 0.5 / average_over_processes(sizes.to(edge.dtype)).clamp(min=1 / get_world_size())
         total = edge.new_zeros(())
         for pair in pairs:
             masks = match_seeds(seed, pair)

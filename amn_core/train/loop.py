@@ -29,7 +29,7 @@ from amn_core.models import load_exactly
 from amn_core.train.failures import describe_bad_loss, explain_failures, refuse_bad_weights
 from amn_core.train.probe import Probe, build_probe, run_probe
 from amn_core.train.samples import build_loader, count_steps
-from amn_core.train.stages import build_optimizer, build_schedule, build_training_model, compute_loss
+from amn_core.train.stages import STAGES, build_optimizer, build_schedule, build_training_model, compute_loss
 
 LOG_EVERY = 5
 # What may differ between the run that is resumed and the one that resumes it.
@@ -96,6 +96,9 @@ def train(config: TrainConfig) -> Path:
         training = start_training(config)
         with StopSignals() as signals:
             run_steps(training, signals)
+        finish = STAGES[config.method].finish
+        if finish is not None:
+            finish(training.model, training.dataset, config, training.device)
     path = training.out / "model.pth"
     if is_main():
         save_checkpoint(path, training.model, build_meta(training))

@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from amn_core.configs import TrainConfig
+from amn_core.data import Dataset
 from amn_core.losses import multilabel_loss, per_pixel_classification_loss
 from amn_core.models import build_model
+from amn_core.train.relations import compute_irn_loss, find_branches, measure_mean_displacement
 
 POLYNOMIAL_POWER = 0.9
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -28,10 +30,12 @@ class Stage:
         compute_loss: (network, (images, labels, seed), config) to a scalar; images (B, 3, crop, crop) uint8,
             labels (B, C−1) multi-hot, seed (B, crop, crop) int64, all 0 where the stage has no seeds.
         find_groups: the network's parameters that learn: with the learning rate, and with `head_factor` times it.
+        finish: (network, data set, config, device); measures after the last step what the network keeps.
     """
 
     compute_loss: Callable[[nn.Module, Batch, TrainConfig], torch.Tensor]
     find_groups: Callable[[nn.Module], Groups]
+    finish: Callable[[nn.Module, Dataset, TrainConfig, torch.device], None] | None = None
 
 
 def compute_cam_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
@@ -58,6 +62,7 @@ STAGES = {
     "cam": Stage(compute_cam_loss, find_late_and_head),
     "amn-without-lcm": Stage(compute_amn_loss, find_late_and_head),
     "amn": Stage(compute_amn_loss, find_late_and_head),
+    "irn": Stage(compute_irn_loss, find_branches, measure_mean_displacement),
 }
 
 
