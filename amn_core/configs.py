@@ -50,6 +50,8 @@ class TrainConfig:
     weight_decay: float | None = option(None, "weight decay")
     momentum: float | None = option(None, "momentum (SGD only)")
     epsilon: float = option(0.4, "label smoothing of the per-pixel classification loss")
+    official: bool = option(
+        False, "train as the paper's official code does, where ours differs; with --preset paper --backbone resnet50")
     seed: int = option(0, "seed of every random draw")
     device: str = option("auto", "where to compute", choices=DEVICES)
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
@@ -93,6 +95,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
 }
 
+# What the official code does otherwise (`amn_core.train.official`): each of its groups of parameters carries the
+# weight decay too, so that it also decays; and its arithmetic is in single precision.
+OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {"cam": {"weight_decay": 1e-4}, "amn": {}, "irn": {}}
+
 # What a stage learns from, and where that comes from.
 LEARNS_FROM = {
     "amn": "seeds: pass --seeds DIR, made by the command seed from a CAM run",
@@ -108,6 +114,8 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
     """
     stage = STAGE_OF[config.method]
     preset = PRESETS[config.preset, stage]
+    if config.official:
+        config, preset = refuse_other_training(config), preset | OFFICIAL_TRAINING[stage]
     known = {f.name for f in fields(config)}
     open_fields = {k: v for k, v in preset.items() if k in known and getattr(config, k) is None}
     config = replace(config, **open_fields)
@@ -121,6 +129,21 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
     if not 0 <= config.epsilon < 1:
         raise ValueError(f"epsilon is {config.epsilon}; it must be at least 0 and below 1")
     return config
+
+
+def refuse_other_training(config: TrainConfig) -> TrainConfig:
+    """Refuse ``official`` with what the official code does not have, and settle its arithmetic.
+
+    Raises:
+        ValueError: another preset than the paper's, another backbone, or a stage that it does not have.
+    """
+    if STAGE_OF[config.method] not in OFFICIAL_TRAINING:
+        raise ValueError(f"--official: the official code trains no {config.method}")
+    if (config.preset, config.backbone) != ("paper", "resnet50"):
+        raise ValueError(
+            f"--official reproduces the official training, not --preset {config.preset} --backbone "
+            f"{config.backbone}: pass --preset paper --backbone resnet50")
+    return replace(config, precision="fp32" if config.precision == "auto" else config.precision)
 
 
 @dataclass(frozen=True)

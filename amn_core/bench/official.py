@@ -208,7 +208,7 @@ def format_official(result: dict[str, Any]) -> str:
     """Format the table, a line that says what each step changes, and where the gap comes from."""
     lines = format_rows(COLUMNS, result["steps"])
     notes = [f"{row['step']}: {row['meaning']}" for row in result["steps"]]
-    about = (f"{result['images']} images of {result['split']}, scales {result['scales']}; "
+    about = (f"{result['images']} images of {Path(result['split']).name}, scales {result['scales']}; "
              f"the seed says background on {100 * result['seed_background']:.0f} % of the pixels")
     return "\n".join([*lines, "", *notes, "", result["in_words"], about])
 

@@ -22,6 +22,7 @@ class Backbone(nn.Module):
     Attributes:
         out_channels: channels of the features.
         early, late: the layers before and after the point where the gradient is stopped.
+        is_open: whether it is not stopped there, as in the official training of AMN.
         stage_ends: the number of layers, of early and late together, after which each of five stages ends.
         stage_channels, stage_strides: of the features at these ends; the first two are at stride 4.
     """
@@ -30,6 +31,7 @@ class Backbone(nn.Module):
     stage_ends: tuple[int, ...]
     stage_channels: tuple[int, ...]
     stage_strides: tuple[int, ...] = (4, 4, 8, 16, 16)
+    is_open: bool = False
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
@@ -40,6 +42,8 @@ class Backbone(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Extract features: (B, 3, H, W) in 0–255 to (B, out_channels, ceil(H/16), ceil(W/16))."""
+        if self.is_open:
+            return self.late(self.early(self.normalise(images)))
         with torch.no_grad():  # the gradient is stopped here, so nothing before it needs a graph
             early = self.early(self.normalise(images))
         return self.late(early.detach())
@@ -107,12 +111,12 @@ class ResNet50(Backbone):
         self.late = nn.Sequential(OrderedDict(layer3=net.layer3, layer4=net.layer4))
         self.freeze_norms()
 
-    def load_imagenet(self, path: str | Path | None = None) -> None:
-        """Load ImageNet weights: a local file with torchvision's key names, else torchvision's own."""
+    def load_imagenet(self, path: str | Path | None = None, version: str = "IMAGENET1K_V2") -> None:
+        """Load ImageNet weights: a local file with torchvision's key names, else that version of torchvision's own."""
         if path is None:
             from torchvision.models import ResNet50_Weights
 
-            state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True)
+            state = ResNet50_Weights[version].get_state_dict(progress=True, check_hash=True)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         renamed = {rename_resnet_key(key): value.float() for key, value in state.items() if key[:3] != "fc."}

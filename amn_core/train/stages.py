@@ -15,6 +15,7 @@ from amn_core.configs import TrainConfig
 from amn_core.data import Dataset
 from amn_core.losses import multilabel_loss, per_pixel_classification_loss
 from amn_core.models import build_model
+from amn_core.train.official import WEIGHTS, follow_official_training
 from amn_core.train.relations import compute_irn_loss, find_branches, measure_mean_displacement
 
 POLYNOMIAL_POWER = 0.9
@@ -48,14 +49,15 @@ def compute_amn_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> tor
     """Compute AMN's loss of a batch: per-pixel classification of the seeds, resized to the logits."""
     images, labels, seed = batch
     logits = model(images, labels)
-    small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode="nearest")[:, 0].long()
+    mode = "nearest-exact" if config.official else "nearest"  # at the centre of each cell, or at its first pixel
+    small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode=mode)[:, 0].long()
     return per_pixel_classification_loss(logits, small_seed, config.epsilon)
 
 
 def find_late_and_head(model: nn.Module) -> Groups:
     """Find what learns in CAM and AMN: the backbone behind the stopped gradient, and the new layers."""
-    late = [parameter for parameter in model.backbone.late.parameters() if parameter.requires_grad]
-    return late, model.head_parameters()
+    part = model.backbone if model.backbone.is_open else model.backbone.late
+    return [parameter for parameter in part.parameters() if parameter.requires_grad], model.head_parameters()
 
 
 STAGES = {
@@ -73,8 +75,12 @@ def build_training_model(config: TrainConfig, n_classes: int) -> tuple[nn.Module
         "name": config.method, "backbone": config.backbone, "n_classes": n_classes, "backbone_options": options}
     torch.manual_seed(config.seed)
     model = build_model(**arguments)
+    if config.official and config.method != "irn":  # whose backbone learns nothing in either
+        follow_official_training(model, config.method)
     if config.weights == "none":
         spread_weights(model.backbone)
+    elif config.weights == "imagenet" and config.official:
+        model.backbone.load_imagenet(version=WEIGHTS)
     else:
         model.backbone.load_imagenet(None if config.weights == "imagenet" else config.weights)
     return model, arguments
