@@ -61,8 +61,9 @@ class TrainConfig:
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 
 
-# Constants of the paper's official code; its optimiser passes the weight decay into SGD's momentum slot,
-# so that the effective momentum is 1e-4 and nothing decays; for IRN the groups carry the weight decay themselves.
+# Constants of the paper's official code. Its optimiser passes the weight decay into SGD's momentum slot, so that the
+# effective momentum is 1e-4; CAM is trained without decay here, and with the decay that its groups carry all the
+# same under `official`; IRN with it.
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("paper", "cam"): {
         "epochs": 5, "batch": 16, "crop": 512, "long_side_min": 320, "long_side_max": 640, "optimizer": "sgd",

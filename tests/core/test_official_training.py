@@ -46,6 +46,12 @@ def test_official_training_of_something_else_is_refused(changes: dict) -> None:
         resolve_train_config(replace(CAM, **changes))
 
 
+def test_official_irn_has_the_constants_of_the_preset() -> None:
+    config = replace(CAM, method="irn", seeds="seeds")
+    official, plain = resolve_train_config(config), resolve_train_config(replace(config, official=False))
+    assert replace(official, official=False, precision="auto") == plain
+
+
 def list_learning(config: TrainConfig) -> set[str]:
     """List the parameters that get a gradient in one step, and that the optimiser has."""
     config = resolve_train_config(config)
