@@ -78,6 +78,12 @@ BENCHMARKS = {
     "scores": Command(
         "amn_core.bench.sweep:BenchScoresConfig", "amn_core.bench.sweep:bench_scores",
         "scores of a subset and bootstrap, from counts", "amn_core.cli:format_report"),
+    "train": Command(
+        "amn_core.bench.training:BenchTrainConfig", "amn_core.bench.training:bench_train",
+        "steps of training against the plain loop of the official code", "amn_core.cli:format_report"),
+    "extract": Command(
+        "amn_core.bench.extraction:BenchExtractConfig", "amn_core.bench.extraction:bench_extract",
+        "images to maps against the plain loop of the official code", "amn_core.cli:format_report"),
     "crf": Command(
         "amn_core.bench.crf:BenchCRFConfig", "amn_core.bench.crf:bench_crf",
         "the dense CRF against pydensecrf, if it is installed", "amn_core.cli:format_report"),
