@@ -46,6 +46,9 @@ COMMANDS = {
     "select": Command(
         "amn_core.selecting:SelectConfig", "amn_core.selecting:select", "choose thresholds, and say what each costs",
         "amn_core.selecting:format_table"),
+    "refine": Command(
+        "amn_core.refining:RefineConfig", "amn_core.refining:refine",
+        "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own"),
     "reproduce": Command(
         "amn_core.configs:ReproduceConfig", "amn_core.reproduce:reproduce",
         "train and compare CAM, AMN without LCM and AMN", "amn_core.comparing:format_table"),
