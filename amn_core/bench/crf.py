@@ -1,22 +1,26 @@
 """Our dense CRF beside pydensecrf, in time and in labels, on the same images in the same run.
 
 pydensecrf is the reference of the field and needs a compiler to install; without it only our own
-time is reported. The labels to refine are made from the ground truth: moved, blurred and cut too low.
+time is reported. The labels to refine are the maps of a run, cut at a threshold; without a run they are made from the
+ground truth: moved, blurred and cut too low.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from amn_core.comparing import parse_classes
 from amn_core.configs import DEVICES, option
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import Dataset, load_dataset
-from amn_core.sweep import score_miou
+from amn_core.formats.runs import Run, load_run, resolve_spec
+from amn_core.seeds import build_labels
+from amn_core.sweep import score_miou, summarise
 
 # The two thresholds at which the seeds of AMN are cut before the CRF.
 THRESHOLDS = (0.30, 0.05)
@@ -31,6 +35,9 @@ MAX_MIOU_DIFFERENCE = 0.002
 class BenchCRFConfig:
     """What `bench crf` needs: images with ground truth, and how to run."""
 
+    run: str = option("", "run folder whose maps are cut to labels, on its own data and split; "
+                      "by default labels are made from the ground truth")
+    threshold: float | None = option(None, "with --run: where to cut the maps; by default where its mIoU peaks")
     data: str = option("scenes:size=320,n=20", "data set with ground truth: voc:ROOT, folder:ROOT, coco:ROOT or scenes")
     split: str = option("train", "split or path of a list")
     images: int = option(20, "images to refine, evenly taken from the split; 0 takes all")
@@ -64,8 +71,9 @@ class Sample:
 
 @dataclass
 class Tally:
-    """What one way of refining has taken, and where its labels fell."""
+    """What one way of refining has taken, and where its labels fell; classes to average over, or None for all."""
 
+    classes: list[int] | None = None
     seconds: float = 0.0
     confusion: np.ndarray | None = field(default=None, repr=False)
 
@@ -80,7 +88,7 @@ class Tally:
 
     def miou(self) -> float:
         """Return the mIoU over the classes with a pixel, 0 … 1."""
-        return float(score_miou(self.confusion))
+        return float(score_miou(self.confusion, classes=self.classes))
 
 
 def bench_crf(config: BenchCRFConfig, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
@@ -98,14 +106,17 @@ def bench_crf(config: BenchCRFConfig, progress: Callable[[int, int], None] | Non
         the pixels equal and mIoU within 0.2 points; ``peak_memory_mb`` on a GPU. What needs pydensecrf is
         None where that is not installed, and ``note`` says so.
 
+    With a run, mIoU is over the classes of its protocol, and each image has one label set.
+
     Raises:
-        ValueError: if an image has no ground truth, or the device is not there.
+        ValueError: if an image has no ground truth or no map, or the device is not there.
     """
     import torch
 
     from amn_core.devices import choose_device
 
     device = choose_device(config.device)
+    config = resolve_bench_config(config)
     dataset = load_dataset(config.data, config.split)
     ids = choose_ids(dataset.ids, config.images)
     threads = torch.get_num_threads()
@@ -116,10 +127,26 @@ def bench_crf(config: BenchCRFConfig, progress: Callable[[int, int], None] | Non
         torch.set_num_threads(threads)
 
 
+def resolve_bench_config(config: BenchCRFConfig) -> BenchCRFConfig:
+    """Fill in what a run says: its data, its split, and the threshold where its mIoU peaks."""
+    if not config.run:
+        return config
+    run = load_run(config.run)
+    own = BenchCRFConfig()
+    threshold = config.threshold
+    if threshold is None:
+        threshold = summarise(run.counts(), classes=list(run.scored_classes) or None).peak_threshold
+    return replace(
+        config, data=config.data if config.data != own.data else resolve_spec(run),
+        split=config.split if config.split != own.split else run.meta["split"], threshold=threshold, label_sets=1)
+
+
 def run_bench(config: BenchCRFConfig, dataset: Dataset, ids: list[str], device, progress) -> dict[str, Any]:
     """Refine all images in both ways, batch by batch, so that a busy machine slows both alike."""
     reference, n_classes = find_pydensecrf(), len(dataset.class_names)
-    ours, theirs, unrefined, equal = Tally(), Tally(), Tally(), []
+    classes = parse_classes(",".join(load_run(config.run).scored_classes), dataset.class_names) if config.run else None
+    chosen = None if classes is None else [dataset.class_names.index(name) for name in classes]
+    ours, theirs, unrefined, equal = Tally(chosen), Tally(chosen), Tally(chosen), []
     rng = np.random.default_rng(config.seed)
     warm_up(device)
     done = 0
@@ -167,9 +194,22 @@ def batches(
     dataset: Dataset, ids: list[str], config: BenchCRFConfig, rng: np.random.Generator,
 ) -> Iterator[list[Sample]]:
     """Load the images batch by batch, with labels to refine."""
+    run = load_run(config.run) if config.run else None
     for start in range(0, len(ids), config.batch):
         chunk = ids[start : start + config.batch]
-        yield [load_sample(dataset, one, THRESHOLDS[: config.label_sets], rng) for one in chunk]
+        if run is not None:
+            yield [load_cut_sample(dataset, run, one, config.threshold) for one in chunk]
+        else:
+            yield [load_sample(dataset, one, THRESHOLDS[: config.label_sets], rng) for one in chunk]
+
+
+def load_cut_sample(dataset: Dataset, run: Run, image_id: str, threshold: float) -> Sample:
+    """Load an image and the labels that its maps give at a threshold."""
+    gt = dataset.gt(image_id)
+    if gt is None:
+        raise ValueError(f"{image_id} has no ground truth to compare with: take another split")
+    cam, class_ids = run.map(image_id, gt.shape)
+    return Sample(dataset.image(image_id), gt, class_ids, build_labels(cam, threshold)[None])
 
 
 def load_sample(

@@ -7,7 +7,12 @@ import pytest
 
 from amn_core.bench import crf
 from amn_core.bench.crf import BenchCRFConfig, Sample, Tally, bench_crf, choose_ids, load_sample
+from amn_core.cli import main
+from amn_core.comparing import compare
+from amn_core.configs import CompareConfig
 from amn_core.data import load_dataset
+from amn_core.formats.maps import save_map
+from amn_core.formats.runs import save_run
 
 SCENES = "scenes:size=64,n=4,seed=3"
 
@@ -30,6 +35,25 @@ def test_bench_crf_without_pydensecrf_reports_its_own_time_alone(monkeypatch):
     assert result["ratio"] is None and result["agree"] is None
     assert "pip install pydensecrf2" in result["note"]
     json.dumps(result)
+
+
+def test_bench_crf_refines_the_cut_maps_of_a_run(tmp_path):
+    dataset = load_dataset(SCENES, "train")
+    run = save_run(tmp_path / "run", {
+        "name": "CAM", "method": "cam", "data": SCENES, "split": "train", "class_names": list(dataset.class_names),
+        "protocol": {"classes": ["background", dataset.class_names[1]]}})
+    for image_id in dataset.ids:
+        gt, class_ids = dataset.gt(image_id), dataset.class_ids(image_id)
+        cam = np.stack([(gt == c) * 0.6 for c in class_ids]).astype(np.float32)[:, ::4, ::4]
+        save_map(run.map_path(image_id), cam, class_ids, gt.shape)
+    assert main(["count", "--run", str(run.path)]) == 0
+    result = bench_crf(BenchCRFConfig(run=str(run.path), images=0, device="cpu"))
+    assert result["images"] == 4 and result["label_sets"] == 1 and result["data"] == SCENES
+    peak = compare(CompareConfig(runs=(str(run.path),)))["runs"][0]
+    assert result["threshold"] == peak["peak_threshold"]
+    assert result["unrefined_miou"] == pytest.approx(peak["peak_miou"])
+    high = bench_crf(BenchCRFConfig(run=str(run.path), images=2, threshold=0.9, device="cpu"))
+    assert high["unrefined_miou"] < result["unrefined_miou"] and high["images"] == 2
 
 
 def test_bench_crf_denies_agreement_where_labels_differ(monkeypatch):
