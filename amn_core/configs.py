@@ -57,6 +57,7 @@ class TrainConfig:
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
     workers: int | None = option(None, "processes that decode and augment; by default 0 on the CPU")
     probe: int = option(0, "images with ground truth to count after each epoch, for a curve that grows; 0 for none")
+    compile: bool = option(False, "compile the network first, which takes minutes and pays in long trainings on a GPU")
     resume: bool = option(False, "go on from the last checkpoint in the output folder")
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 

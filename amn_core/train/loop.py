@@ -22,7 +22,14 @@ from tqdm import tqdm
 from amn_core.configs import TrainConfig, describe_config, resolve_train_config
 from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
 from amn_core.devices import autocast, choose_device, choose_precision
-from amn_core.distributed import average_over_processes, is_main, share_batch, wait_for_all, wrap_network
+from amn_core.distributed import (
+    average_over_processes,
+    is_distributed,
+    is_main,
+    share_batch,
+    wait_for_all,
+    wrap_network,
+)
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
 from amn_core.formats.files import append_line, read_json, write_json
 from amn_core.models import load_exactly
@@ -33,7 +40,7 @@ from amn_core.train.stages import STAGES, build_optimizer, build_schedule, build
 
 LOG_EVERY = 5
 # What may differ between the run that is resumed and the one that resumes it.
-FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out", "probe")
+FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out", "probe", "compile")
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -123,6 +130,8 @@ def start_training(config: TrainConfig) -> Training:
     if is_main():
         write_json(training.out / "config.json", describe_config(config))
     freeze_what_does_not_learn(training)
+    if config.compile:
+        training.model.compile()
     training.network = wrap_network(training.model, device)
     return training
 
@@ -300,7 +309,10 @@ def read_config(out: Path) -> TrainConfig:
 
 
 class StopSignals:
-    """Notes SIGINT and SIGTERM while it is entered, so that a step is never cut in two; a second one cuts."""
+    """Notes SIGINT and SIGTERM while it is entered, so that a step is never cut in two; a second one cuts.
+
+    Not under torchrun, which passes on what a terminal sends to all processes anyway, and kills after half a minute.
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
@@ -314,8 +326,8 @@ class StopSignals:
             set_handler(number, handler)
 
     def note(self, number: int, frame: object) -> None:
-        """Note a signal; the second of them raises KeyboardInterrupt at once."""
-        if self.is_stopping:
+        """Note a signal; the second of them raises KeyboardInterrupt at once, where there is one process."""
+        if self.is_stopping and not is_distributed():
             raise KeyboardInterrupt
         self.is_stopping = True
 
