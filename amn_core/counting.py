@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amn_core.comparing import parse_classes
 from amn_core.configs import CountConfig
-from amn_core.data import DataError, load_dataset
+from amn_core.data import DataError, load_dataset, name_ground_truth
 from amn_core.distributed import get_rank, get_world_size, is_distributed, is_main, take_shard, wait_for_all
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.files import hash_file
@@ -115,5 +115,4 @@ def remember_protocol(run, spec: str, split: str, images: int, classes: list[str
 def describe_ground_truth(spec: str, split: str) -> str:
     """Name the ground truth: the folder of masks, or how the pictures were drawn."""
     dataset = load_dataset(spec, split, skip_broken=True)
-    masks = getattr(dataset, "mask_paths", None)
-    return next(iter(masks.values())).parent.name if masks else dataset.label_source
+    return name_ground_truth(dataset)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amn_core.data import Dataset
+from amn_core.data import Dataset, name_ground_truth
 from amn_core.formats.recognise import Recognised
 from amn_core.formats.runs import describe_data
 from amn_core.sweep import Counts, summarise
@@ -61,7 +61,6 @@ def build_meta(
 ) -> dict[str, Any]:
     """Describe the run for its run.json."""
     data, data_root = describe_data(config.data)
-    masks = getattr(dataset, "mask_paths", None)
     is_resized = recognised is not None and recognised.is_resized
     leaves_unsure = recognised is None and config.unsure == "ignore"
     ignore = "255 left out" + (", unsure pixels of the masks too" if leaves_unsure else "")
@@ -72,7 +71,7 @@ def build_meta(
         "protocol": {
             "normalisation": describe_normalisation(recognised), "scales": None, "flip": None,
             "resize": "bilinear" if is_resized else "none", "ignore": ignore,
-            "ground_truth": next(iter(masks.values())).parent.name if masks else dataset.label_source,
+            "ground_truth": name_ground_truth(dataset),
             "kept_maps": {"full": "8 bits, full size", "quarter": "8 bits, quarter size", "none": "none"}[config.keep],
         },
         "model": {},

@@ -7,12 +7,12 @@ or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks includ
 from dataclasses import replace
 from importlib import import_module
 
-from amn_core.data.base import Dataset, FileDataset, Problem, describe_problems, find_problems
+from amn_core.data.base import Dataset, FileDataset, Problem, describe_problems, find_problems, name_ground_truth
 from amn_core.data.images import DataError, load_image, load_label_image
 
 __all__ = [
     "DataError", "Dataset", "FileDataset", "Problem", "describe_problems", "find_problems",
-    "load_dataset", "load_image", "load_label_image", "parse_options", "select_ids",
+    "load_dataset", "load_image", "load_label_image", "name_ground_truth", "parse_options", "select_ids",
 ]
 
 
@@ -49,7 +49,8 @@ def parse_options(text: str) -> dict[str, str]:
 
 def select_ids(dataset: Dataset, ids: tuple[str, ...]) -> Dataset:
     """Restrict a data set to some of its ids, in the order given."""
-    unknown = [image_id for image_id in ids if image_id not in set(dataset.ids)]
+    known = set(dataset.ids)
+    unknown = [image_id for image_id in ids if image_id not in known]
     if unknown:
         raise DataError(f"{unknown[0]} is not in the split {dataset.split} of {dataset.spec}")
     return replace(dataset, ids=tuple(ids))  # every data set is a frozen dataclass

@@ -68,6 +68,13 @@ class FileDataset:
         return self.labels(image_id)
 
 
+def name_ground_truth(dataset: Dataset) -> str:
+    """Name the ground truth of a data set: the folder of masks, or the source of the labels where masks are drawn."""
+    named = getattr(dataset, "ground_truth", "")
+    masks = getattr(dataset, "mask_paths", None)
+    return named or (next(iter(masks.values())).parent.name if masks else dataset.label_source)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with one image of a data set."""

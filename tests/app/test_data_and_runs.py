@@ -10,6 +10,7 @@ from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import load_run
 from amn_core.jobs import wait_for_job
 from app import imports, provenance, roots
+from tests.data.coco_maker import make_coco
 
 
 def find_button(at, label: str):
@@ -115,6 +116,17 @@ def test_a_folder_without_images_is_not_added_as_data(open_data, tmp_path):
     assert not at.exception
     assert len(at.error) == 1
     assert roots.load_added()["data"] == []
+
+
+def test_a_root_of_coco_is_added(open_data, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = make_coco(tmp_path / "COCO")
+    at = open_data()
+    next(box for box in at.selectbox if box.label == "Layout").set_value("coco")
+    at.text_input(key="add-data-folder").set_value(str(root))
+    find_button(at, "Add data set").click().run()
+    assert not at.exception and not at.error
+    assert roots.load_added()["data"] == [f"coco:{root}"]
 
 
 def test_classroom_adds_nothing(open_data, monkeypatch):
