@@ -33,9 +33,12 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN or IRN"),
+    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN, IRN or segmentation"),
     "extract": Command(
         "amn_core.configs:ExtractConfig", "amn_core.extract:extract", "make the activation maps of a data set"),
+    "segment": Command(
+        "amn_core.segmenting:SegmentConfig", "amn_core.segmenting:segment",
+        "make the masks of a data set with a segmentation network"),
     "seed": Command(
         "amn_core.configs:SeedConfig", "amn_core.seeds:make_seeds", "cut maps into sure and unsure labels"),
     "count": Command(

@@ -9,10 +9,10 @@ from typing import Any
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
-BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50")
+BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50", "resnet101")
 PRESET_NAMES = ("minutes", "paper", "scenes")
 # The stage that a method belongs to, its entry in `PRESETS`; all but the first learn from labels of pixels.
-STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn", "irn": "irn"}
+STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn", "irn": "irn", "segmentation": "segmentation"}
 
 
 def option(default: Any, help_text: str, **more: Any) -> Any:
@@ -34,15 +34,21 @@ class TrainConfig:
                          choices=PRESET_NAMES)
     seeds: str = option("", "folder of seed labels (all but CAM), as the command seed writes")
     weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
-    stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
+    stride_on: str = option("conv2", "ResNet only: the convolution of a block that strides (v1: conv1)",
                             choices=("conv1", "conv2"))
+    head: str = option("v2", "segmentation only: DeepLab-v2's pyramid, which AMN has too, or DeepLabV3's",
+                       choices=("v2", "v3"))
+    layers: str | None = option(None, "segmentation only: layers that learn, all or late (those of CAM and AMN)",
+                                choices=("all", "late"))
+    output_stride: int | None = option(None, "segmentation on a ResNet only: pixels a side that a feature stands for",
+                                       choices=(8, 16))
     epochs: int | None = option(None, "passes over the data")
     batch: int | None = option(None, "images a step")
     crop: int | None = option(None, "side of the square crop, pixels")
     long_side_min: int | None = option(None, "CAM: smallest long side of the resized image, pixels")
     long_side_max: int | None = option(None, "CAM: largest long side of the resized image, pixels")
-    scale_min: float | None = option(None, "AMN: smallest scale of the resized image")
-    scale_max: float | None = option(None, "AMN: largest scale of the resized image")
+    scale_min: float | None = option(None, "AMN, segmentation: smallest scale of the resized image")
+    scale_max: float | None = option(None, "AMN, segmentation: largest scale of the resized image")
     optimizer: str | None = option(None, "optimiser", choices=("sgd", "adam", "adamw"))
     lr: float | None = option(None, "learning rate of the backbone")
     head_factor: float | None = option(None, "learning rate of the new layers, times that of the backbone")
@@ -75,6 +81,11 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("paper", "irn"): {
         "epochs": 3, "batch": 32, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "sgd",
         "lr": 0.1, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 1e-4},
+    # As DeepLab-v2 is trained on VOC: 20,000 steps of 10 images are 19 passes over 10,582 images.
+    ("paper", "segmentation"): {
+        "epochs": 19, "batch": 10, "crop": 321, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "sgd",
+        "lr": 2.5e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 5e-4, "momentum": 0.9,
+        "layers": "all", "output_stride": 8},
     ("minutes", "cam"): {
         "epochs": 5, "batch": 16, "crop": 256, "long_side_min": 224, "long_side_max": 416,
         "optimizer": "adamw", "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial",
@@ -85,6 +96,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("minutes", "irn"): {
         "epochs": 2, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "sgd",
         "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "segmentation"): {
+        "epochs": 5, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 1e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9,
+        "layers": "late", "output_stride": 16},
     ("scenes", "cam"): {
         "epochs": 5, "batch": 8, "crop": 144, "long_side_min": 144, "long_side_max": 208,
         "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
@@ -95,6 +110,10 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("scenes", "irn"): {
         "epochs": 4, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "sgd",
         "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "segmentation"): {
+        "epochs": 6, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9,
+        "layers": "late", "output_stride": 16},
 }
 
 # What the official code does otherwise (`amn_core.train.official`): each of its groups of parameters carries the
@@ -105,6 +124,7 @@ OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {"cam": {"weight_decay": 1e-4}, "
 LEARNS_FROM = {
     "amn": "seeds: pass --seeds DIR, made by the command seed from a CAM run",
     "irn": "seeds: pass --seeds DIR, made by the command seed from a run of AMN or CAM",
+    "segmentation": "masks: pass --seeds DIR with one PNG of class indices an image, such as pseudo masks",
 }
 
 
@@ -114,7 +134,9 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
     Raises:
         ValueError: no seeds where the stage learns from them, a probe of IRN, or a number out of its range.
     """
-    stage = STAGE_OF[config.method]
+    stage, is_resnet = STAGE_OF[config.method], config.backbone.startswith("resnet")
+    if config.output_stride and not is_resnet:
+        raise ValueError(f"output stride {config.output_stride}: {config.backbone} has 16 alone; leave the option out")
     preset = PRESETS[config.preset, stage]
     if config.official:
         config, preset = refuse_other_training(config), preset | OFFICIAL_TRAINING[stage]
@@ -125,6 +147,10 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
         raise ValueError(f"{config.method} learns from {LEARNS_FROM[stage]}")
     if stage == "irn" and config.probe:
         raise ValueError("irn makes no maps of its own that a probe could count: leave out --probe")
+    if stage == "segmentation" and config.probe:
+        raise ValueError("segmentation has no threshold whose curve a probe could count: leave out --probe")
+    if not is_resnet:
+        config = replace(config, output_stride=None)
     for name in ("epochs", "batch", "crop", "lr"):
         if not getattr(config, name) > 0:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")
@@ -230,7 +256,7 @@ class ReproduceConfig:
     backbone: str = option(
         "efficientnet_lite0", "feature extractor", choices=BACKBONES)
     weights: str = option("imagenet", "start from: imagenet, none, or a file with ImageNet weights")
-    stride_on: str = option("conv2", "ResNet-50 only: the convolution of a block that strides (v1: conv1)",
+    stride_on: str = option("conv2", "ResNet only: the convolution of a block that strides (v1: conv1)",
                             choices=("conv1", "conv2"))
     foreground: float | None = option(None, "threshold above which foreground is sure; the preset's by default")
     background: float | None = option(None, "threshold below which background is sure; the preset's by default")

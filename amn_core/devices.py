@@ -34,10 +34,10 @@ def choose_own_gpu() -> torch.device:
 def choose_precision(name: str, device: torch.device, backbone: str) -> torch.dtype:
     """Choose the arithmetic: ``auto`` takes bfloat16 where it was measured to help.
 
-    On a CPU that is ResNet-50; the depthwise convolutions of EfficientNet-Lite0 gain nothing there.
+    On a CPU that is ResNet; the depthwise convolutions of EfficientNet-Lite0 gain nothing there.
     """
     if name == "auto":
-        name = "bf16" if device.type == "cuda" or backbone == "resnet50" else "fp32"
+        name = "bf16" if device.type == "cuda" or backbone.startswith("resnet") else "fp32"
     return {"bf16": torch.bfloat16, "fp32": torch.float32}[name]
 
 

@@ -51,6 +51,20 @@ def per_pixel_classification_loss(
     return 0.5 * (average_where(entropy, is_background) + average_where(entropy, is_foreground))
 
 
+def segmentation_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Compute the cross entropy of a segmentation network; 0 where no pixel is labelled.
+
+    Args:
+        logits: (B, C, h, w).
+        labels: (B, h, w) int64, 255 left out. The mean is over the other pixels of the batch.
+
+    Returns:
+        A scalar.
+    """
+    entropy = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_INDEX, reduction="none")
+    return average_where(entropy, labels != IGNORE_INDEX)
+
+
 def average_where(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Average the values where the mask is true; 0 where it nowhere is.
 

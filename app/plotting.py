@@ -12,7 +12,10 @@ import plotly.graph_objects as go
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
 
 NEUTRAL = "#808495"
-SYMBOLS = {"cam": "circle", "amn-without-lcm": "diamond", "amn": "square", "irn": "triangle-up", "imported": "cross"}
+SYMBOLS = {
+    "cam": "circle", "amn-without-lcm": "diamond", "amn": "square", "irn": "triangle-up",
+    "segmentation": "star-diamond", "imported": "cross",
+}
 EXTRA_SYMBOLS = ("star", "pentagon", "hexagon", "triangle-down", "bowtie", "hourglass")
 EXTRA_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "dash", "solid")
 PERCENT = 100.0

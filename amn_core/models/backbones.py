@@ -1,4 +1,4 @@
-"""Feature extractors at output stride 16: ResNet-50 and EfficientNet-Lite0.
+"""Feature extractors at output stride 16: ResNet-50 and -101 (at 8, too), and EfficientNet-Lite0.
 
 A backbone takes RGB images as uint8 or float in 0–255 and normalises them itself, so that no caller can
 normalise wrongly. Batch norm is frozen: it stays in evaluation mode, whatever mode the rest is in.
@@ -22,7 +22,7 @@ class Backbone(nn.Module):
     Attributes:
         out_channels: channels of the features.
         early, late: the layers before and after the point where the gradient is stopped.
-        is_open: whether it is not stopped there, as in the official training of AMN.
+        is_open: whether it is not stopped there, as in the official training of AMN and in segmentation.
         stage_ends: the number of layers, of early and late together, after which each of five stages ends.
         stage_channels, stage_strides: of the features at these ends; the first two are at stride 4.
     """
@@ -90,21 +90,31 @@ class ResNet50(Backbone):
     Args:
         stride_on: ``"conv2"`` for torchvision's weights (the 3×3 convolution of a block strides),
             ``"conv1"`` for the original layout, "v1" (its first 1×1 strides).
+        output_stride: 16, or 8 with dilations of 2 and 4 in layer3 and layer4 (DeepLab, as in torchvision).
     """
+
+    builder = "resnet50"
 
     out_channels = 2048
     stage_ends = (4, 5, 6, 7, 8)  # the stem with its pooling, then layer1 to layer4
     stage_channels = (64, 256, 512, 1024, 2048)
 
-    def __init__(self, stride_on: str = "conv2") -> None:
-        from torchvision.models import resnet50  # torchvision takes a second to import
+    def __init__(self, stride_on: str = "conv2", output_stride: int = 16) -> None:
+        from torchvision import models  # torchvision takes a second to import
 
         super().__init__(IMAGENET_MEAN, IMAGENET_STD)
         if stride_on not in ("conv1", "conv2"):
             raise ValueError(f"stride_on is {stride_on!r}; use 'conv1' (v1) or 'conv2' (torchvision)")
-        net = resnet50(weights=None)
-        set_block_stride(net.layer4[0], 1, "conv2")
-        for layer in (net.layer2, net.layer3) if stride_on == "conv1" else ():
+        if output_stride not in (8, 16):
+            raise ValueError(f"output_stride is {output_stride}; use 8 or 16")
+        is_fine = output_stride == 8
+        build = getattr(models, self.builder)
+        net = build(weights=None, replace_stride_with_dilation=(False, is_fine, is_fine))
+        if is_fine:
+            self.stage_strides = (4, 4, 8, 8, 8)
+        else:
+            set_block_stride(net.layer4[0], 1, "conv2")
+        for layer in (net.layer2, net.layer3)[:1 if is_fine else 2] if stride_on == "conv1" else ():
             set_block_stride(layer[0], 2, "conv1")
         stem = OrderedDict((name, getattr(net, name)) for name in ("conv1", "bn1", "relu", "maxpool"))
         self.early = nn.Sequential(stem | OrderedDict(layer1=net.layer1, layer2=net.layer2))
@@ -114,13 +124,19 @@ class ResNet50(Backbone):
     def load_imagenet(self, path: str | Path | None = None, version: str = "IMAGENET1K_V2") -> None:
         """Load ImageNet weights: a local file with torchvision's key names, else that version of torchvision's own."""
         if path is None:
-            from torchvision.models import ResNet50_Weights
+            from torchvision.models import get_model_weights
 
-            state = ResNet50_Weights[version].get_state_dict(progress=True, check_hash=True)
+            state = get_model_weights(self.builder)[version].get_state_dict(progress=True, check_hash=True)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
         renamed = {rename_resnet_key(key): value.float() for key, value in state.items() if key[:3] != "fc."}
         load_exactly(self, renamed, str(path or "torchvision's ImageNet weights"))
+
+
+class ResNet101(ResNet50):
+    """ResNet-101, which differs in the length of layer3 alone: what the paper's segmentation network has."""
+
+    builder = "resnet101"
 
 
 def set_block_stride(block: nn.Module, stride: int, stride_on: str) -> None:
@@ -313,7 +329,8 @@ def load_exactly(module: nn.Module, state: dict[str, torch.Tensor], source: str)
 
 
 BACKBONES = {
-    "resnet50": ResNet50, "efficientnet_lite0": EfficientNetLite0, "efficientnet_lite0_small": EfficientNetLite0Small,
+    "resnet50": ResNet50, "resnet101": ResNet101, "efficientnet_lite0": EfficientNetLite0,
+    "efficientnet_lite0_small": EfficientNetLite0Small,
 }
 
 

@@ -1,4 +1,4 @@
-"""The networks of the paper on any backbone: CAM, AMN without LCM, AMN; IRN is beside them."""
+"""The networks of the paper on any backbone: CAM, AMN without LCM, AMN; IRN and segmentation are beside them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from amn_core.models.backbones import Backbone, build_backbone
+from amn_core.models.heads import AtrousPyramid, SharedDropout
 from amn_core.models.irn import IRNetwork
+from amn_core.models.segmentation import SegmentationNetwork
 
-ASPP_RATES = (6, 12, 18, 24)
 DROPOUT = 0.1
 
 
@@ -51,26 +52,6 @@ class CAMNetwork(nn.Module):
         return list(self.classifier.parameters())
 
 
-class SharedDropout(nn.Dropout):
-    """Dropout that drops the same of a batch that several processes share as one process would drop of the whole."""
-
-    part: tuple[int, int] | None = None
-
-    def set_part(self, number: int, parts: int) -> None:
-        """Say that what comes is the part of this number, from 0, of a batch in so many equal parts."""
-        self.part = (number, parts)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Drop some of (B, C, h, w), and scale the rest up, in training."""
-        if self.part is None or not self.training:
-            return super().forward(x)
-        number, parts = self.part
-        ones = x.new_ones(parts * len(x), *x.shape[1:])  # the draws depend on the order in memory
-        is_last = x.is_contiguous(memory_format=torch.channels_last)
-        whole = super().forward(ones.contiguous(memory_format=torch.channels_last) if is_last else ones)
-        return x * whole[number * len(x):(number + 1) * len(x)]
-
-
 class AMNetwork(nn.Module):
     """The activation manipulation network: features, label conditioning, atrous pyramid of classifiers.
 
@@ -85,11 +66,7 @@ class AMNetwork(nn.Module):
         self.backbone = backbone
         self.label_enc = nn.Linear(n_classes - 1, backbone.out_channels) if has_lcm else None
         self.dropout = SharedDropout(DROPOUT)
-        self.aspp = nn.ModuleList(
-            nn.Conv2d(backbone.out_channels, n_classes, 3, padding=rate, dilation=rate) for rate in ASPP_RATES)
-        for branch in self.aspp:
-            nn.init.normal_(branch.weight, 0, 0.01)
-            nn.init.zeros_(branch.bias)
+        self.aspp = AtrousPyramid(backbone.out_channels, n_classes)
 
     @property
     def method(self) -> str:
@@ -109,8 +86,7 @@ class AMNetwork(nn.Module):
         features = self.backbone(images)
         if self.label_enc is not None:
             features = features * self.label_enc(labels.to(features.dtype))[:, :, None, None]
-        features = self.dropout(features)
-        return torch.stack([branch(features) for branch in self.aspp]).sum(0)
+        return self.aspp(self.dropout(features))
 
     def infer_scores(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Infer the logits of all classes, (B, C, h, w) float32, background first."""
@@ -122,16 +98,18 @@ class AMNetwork(nn.Module):
         return [parameter for parameter in self.parameters() if id(parameter) not in known]
 
 
-NETWORKS: dict[str, Callable[[Backbone, int], nn.Module]] = {
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "cam": CAMNetwork,
     "amn-without-lcm": partial(AMNetwork, has_lcm=False),
     "amn": AMNetwork,
     "irn": IRNetwork,
+    "segmentation": SegmentationNetwork,
 }
 
 
 def build_model(
-    name: str, backbone: str, n_classes: int, backbone_options: dict[str, object] | None = None
+    name: str, backbone: str, n_classes: int, backbone_options: dict[str, object] | None = None,
+    options: dict[str, object] | None = None,
 ) -> nn.Module:
     """Build a network with random weights.
 
@@ -140,10 +118,11 @@ def build_model(
         backbone: one of `BACKBONES`, such as ``resnet50`` or ``efficientnet_lite0``.
         n_classes: with background, 21 for VOC.
         backbone_options: further arguments of the backbone, such as ``stride_on`` or ``dilation``.
+        options: further arguments of the network, such as segmentation's ``head``.
 
     Raises:
         ValueError: an unknown model or backbone.
     """
     if name not in NETWORKS:
         raise ValueError(f"model {name!r} is unknown; use one of {', '.join(NETWORKS)}")
-    return NETWORKS[name](build_backbone(backbone, **(backbone_options or {})), n_classes)
+    return NETWORKS[name](build_backbone(backbone, **(backbone_options or {})), n_classes, **(options or {}))

@@ -13,7 +13,7 @@ from torch import nn
 
 from amn_core.configs import TrainConfig
 from amn_core.data import Dataset
-from amn_core.losses import multilabel_loss, per_pixel_classification_loss
+from amn_core.losses import multilabel_loss, per_pixel_classification_loss, segmentation_loss
 from amn_core.models import build_model
 from amn_core.train.official import WEIGHTS, follow_official_training
 from amn_core.train.relations import compute_irn_loss, find_branches, measure_mean_displacement
@@ -54,6 +54,24 @@ def compute_amn_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> tor
     return per_pixel_classification_loss(logits, small_seed, config.epsilon)
 
 
+def compute_segmentation_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
+    """Compute segmentation's loss of a batch at a quarter of the size, the logits enlarged and the masks reduced.
+
+    At the size of the features (DeepLab-v2's way) thin parts are lost; at full size (DeepLabV3's) most of the work
+    on a CPU would be the softmax. A quarter is between, and the size that maps are kept in (ours).
+    """
+    images, _, masks = batch
+    size = [-(-side // 4) for side in masks.shape[-2:]]
+    logits = F.interpolate(model(images).float(), size=size, mode="bilinear", align_corners=False)
+    small_masks = F.interpolate(masks[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
+    return segmentation_loss(logits, small_masks)
+
+
+def find_backbone_and_head(model: nn.Module) -> Groups:
+    """Find what learns in segmentation: the layers of the backbone that were chosen, and the head."""
+    return model.backbone_parameters(), model.head_parameters()
+
+
 def find_late_and_head(model: nn.Module) -> Groups:
     """Find what learns in CAM and AMN: the backbone behind the stopped gradient, and the new layers."""
     part = model.backbone if model.backbone.is_open else model.backbone.late
@@ -65,14 +83,18 @@ STAGES = {
     "amn-without-lcm": Stage(compute_amn_loss, find_late_and_head),
     "amn": Stage(compute_amn_loss, find_late_and_head),
     "irn": Stage(compute_irn_loss, find_branches, measure_mean_displacement),
+    "segmentation": Stage(compute_segmentation_loss, find_backbone_and_head),
 }
 
 
 def build_training_model(config: TrainConfig, n_classes: int) -> tuple[nn.Module, dict]:
     """Build the model to train, with its ImageNet weights, and the arguments that build it again."""
-    options = {"stride_on": config.stride_on} if config.backbone == "resnet50" else {}
+    options = {"stride_on": config.stride_on} if config.backbone.startswith("resnet") else {}
     arguments = {
         "name": config.method, "backbone": config.backbone, "n_classes": n_classes, "backbone_options": options}
+    if config.method == "segmentation":
+        options |= {"output_stride": config.output_stride} if config.backbone.startswith("resnet") else {}
+        arguments["options"] = {"head": config.head, "layers": config.layers}
     torch.manual_seed(config.seed)
     model = build_model(**arguments)
     if config.official and config.method != "irn":  # whose backbone learns nothing in either
