@@ -33,7 +33,8 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command("amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN, IRN or segmentation"),
+    "train": Command(
+        "amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN, IRN or segmentation"),
     "extract": Command(
         "amn_core.configs:ExtractConfig", "amn_core.extract:extract", "make the activation maps of a data set"),
     "segment": Command(

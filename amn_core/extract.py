@@ -237,6 +237,9 @@ def load_extractor(
     model, content = load_checkpoint(checkpoint)
     if model.method == "irn":
         raise ValueError(f"{checkpoint} is IRN, which makes no maps of its own: pass it to refine --method irn")
+    if model.method == "segmentation":
+        raise ValueError(f"{checkpoint} is a segmentation network, which makes finished masks, no maps with a "
+                         "threshold: use the command segment")
     where = choose_device(device)
     model = (model if official else fold_norms(model)).to(where, memory_format=torch.channels_last)
     dtype = choose_precision(precision, where, content["model"]["backbone"])

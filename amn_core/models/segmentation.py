@@ -36,7 +36,7 @@ class SegmentationNetwork(nn.Module):
         for name, value, known in (("head", head, HEADS), ("layers", layers, LAYERS)):
             if value not in known:
                 raise ValueError(f"{name} is {value!r}; use {' or '.join(known)}")
-        self.backbone = backbone
+        self.backbone, self.head_name = backbone, head
         self.backbone.is_open = layers == "all"
         build = AtrousPyramid if head == "v2" else build_v3_head
         self.head = build(backbone.out_channels, n_classes, *(() if head == "v2" else (backbone.stage_strides[-1],)))

@@ -62,11 +62,11 @@ def seeds(tmp_path: Path, tiny_cam: TrainConfig) -> Path:
     return tmp_path / "seeds"
 
 
-@pytest.mark.parametrize("method", ["cam", "amn"])
+@pytest.mark.parametrize("method", ["cam", "amn", "segmentation"])
 def test_resumed_training_ends_at_the_same_weights(
     method: str, tiny_cam: TrainConfig, tmp_path: Path, seeds: Path, stop_after
 ) -> None:
-    config = replace(tiny_cam, method=method, seeds=str(seeds) if method == "amn" else "")
+    config = replace(tiny_cam, method=method, seeds="" if method == "cam" else str(seeds))
     undisturbed = load_weights(train(replace(config, out=str(tmp_path / "whole"))))
     with pytest.MonkeyPatch.context():
         stop_after(3)  # in the middle of the second epoch of two steps
