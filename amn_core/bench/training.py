@@ -56,8 +56,9 @@ def bench_train(config: BenchTrainConfig) -> dict[str, Any]:
 
     Returns:
         A dict for JSON: the fields of ``config``; ``ours`` and ``plain``, each with ``images_per_second``,
-        ``seconds_per_image`` and ``peak_memory_mb`` (`Meter`); ``ratio``, how many times faster ours is; the
-        ``loss`` and ``plain_loss`` of the first step; ``agree``: they differ by less than `LOSS_DIFFERENCE`.
+        ``seconds_per_image``, ``cpu_seconds_per_image`` and ``peak_memory_mb`` (`Meter`); ``ratio``, how many times
+        faster ours is by the clock; the ``loss`` and ``plain_loss`` of the first step; ``agree``: they differ by less
+        than `LOSS_DIFFERENCE`.
 
     Raises:
         ValueError: data, weights or options are wrong.

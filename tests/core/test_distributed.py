@@ -121,6 +121,23 @@ def wait_for_file(path: Path, process: subprocess.Popen) -> None:
         time.sleep(0.01)
 
 
+def test_bad_loss_on_one_process_stops_all_and_names_the_whole_batch(tmp_path: Path) -> None:
+    spoil = (
+        "import os, sys; from amn_core.cli import main; from amn_core.train import loop; calls = []; real = "
+        "loop.compute_loss\n"
+        "def compute(*arguments):\n"
+        "    calls.append(1); is_bad = len(calls) == 4 and os.environ['RANK'] == '1'\n"
+        "    return real(*arguments) * (float('nan') if is_bad else 1)\n"
+        "loop.compute_loss = compute; sys.exit(main(sys.argv[1:]))")
+    processes = start_processes(["-c", spoil, *TRAIN_CAM, "--out", str(tmp_path)])
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], said
+    for text in said:
+        assert "loss is nan at step 3 (images " in text and text.count("scene_") == 4
+    content = read_checkpoint(tmp_path / "last.pth")
+    assert content["step"] == 2 and all(torch.isfinite(value).all() for value in content["state"].values())
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_torchrun_ends_with_one_message(tmp_path: Path, number: int) -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
