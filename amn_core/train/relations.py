@@ -1,17 +1,21 @@
 """What IRN adds to the loop: its loss, what learns, and the mean displacement that is measured at the end."""
 
+import sys
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from tqdm import tqdm
 
 from amn_core.configs import TrainConfig
 from amn_core.data import Dataset
 from amn_core.devices import autocast, choose_precision
+from amn_core.distributed import is_main
 from amn_core.losses import inter_pixel_loss
 
 # Images whose displacements are averaged; the mean of so many hardly moves with more.
-MEASURED_IMAGES = 1000
+MEASURED_IMAGES = 250
 
 
 def compute_irn_loss(model: nn.Module, batch: tuple[torch.Tensor, ...], config: TrainConfig) -> torch.Tensor:
@@ -39,7 +43,8 @@ def measure_mean_displacement(
     model.eval()
     model.displacement_mean.zero_()
     total = torch.zeros_like(model.displacement_mean)
-    for image_id in chosen:
+    for image_id in tqdm(chosen, unit="image", desc="mean displacement", file=sys.stderr, mininterval=1.0,
+                         disable=not is_main()):
         pixels = torch.from_numpy(dataset.image(image_id).copy()).to(device).permute(2, 0, 1)[None]
         with autocast(device, dtype):
             _, displacement = model(pixels)
