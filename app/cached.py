@@ -30,10 +30,13 @@ def clear_runs() -> None:
 def group_runs() -> dict[str, dict[str, Run]]:
     """Group the runs by data set and split, ``voc:VOC2012/train``: only these are compared.
 
+    A checkpoint that lies by itself is on no data set, and in no group.
     In a group the runs are in the order of `METHODS`.
     """
     groups: dict[str, dict[str, Run]] = {}
     for key, run in sorted(find_runs().items(), key=lambda item: METHODS.index(item[1].method)):
+        if not run.meta["data"]:
+            continue
         groups.setdefault(f"{run.meta['data']}/{run.meta['split']}", {})[key] = run
     return groups
 
@@ -329,3 +332,25 @@ def read_extractor(path: str, modified: int, normalisation: str, scales: tuple[f
 def find_runs_below(folder: Path) -> dict[str, Run]:
     """Find the runs with counts below a folder, by their keys."""
     return {key: run for key, run in find_runs().items() if run.has_counts and folder in run.path.parents}
+
+
+def add_official(folder: Path) -> None:
+    """Remember the CAM and the AMN of the official code in a folder, after reading each once.
+
+    Raises:
+        ValueError: a file cannot be read or has a wrong tensor; or there is no CAM among them, which is what
+            proposes the classes of a photograph.
+    """
+    from amn_core.formats.checkpoints import read_checkpoint
+
+    found: dict[str, tuple[Path, int]] = {}
+    for path in sorted(folder.glob("*.pth")):
+        content = read_checkpoint(path)
+        if content.get("official") and content["model"]["name"] in ("cam", "amn"):
+            found[content["model"]["name"]] = path.resolve(), content["model"]["n_classes"]
+    if "cam" not in found:
+        raise ValueError(f"{folder}: no checkpoint of an official CAM in it, which proposes the classes; put "
+                         "res50_cam.pth there too")
+    if len({n_classes for _, n_classes in found.values()}) > 1:
+        raise ValueError(f"{folder}: CAM and AMN have different classes; keep VOC's and COCO's in folders of their own")
+    roots.add_official(found)

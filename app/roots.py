@@ -9,6 +9,7 @@ from pathlib import Path
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import Run, load_run
+from app.official_runs import build_run, write_item
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ADDED = REPOSITORY / "runs" / "added.json"
@@ -31,13 +32,13 @@ def list_data_specs() -> tuple[str, ...]:
 
 
 def load_added() -> dict[str, list[str]]:
-    """Load what was added on the screen: ``runs``, a list of folders, and ``data``, a list of specs."""
+    """Load what was added on the screen: ``runs``, folders; ``data``, specs; ``official`` (`app.official_runs`)."""
     try:
         stored = read_json(ADDED)
     except ValueError:
         stored = {}
     stored = stored if isinstance(stored, dict) else {}
-    return {kind: [str(item) for item in stored.get(kind, [])] for kind in ("runs", "data")}
+    return {kind: [str(item) for item in stored.get(kind, [])] for kind in ("runs", "data", "official")}
 
 
 def add_run_root(folder: str) -> Path:
@@ -67,6 +68,12 @@ def add_data_spec(spec: str, split: str) -> str:
         raise DataError(f"{spec}: the split {split} has no images")
     store_added("data", spec)
     return spec
+
+
+def add_official(checkpoints: dict[str, tuple[Path, int]]) -> None:
+    """Remember checkpoints of the official code, each by its method with its number of classes."""
+    for method, (path, n_classes) in checkpoints.items():
+        store_added("official", write_item(method, n_classes, path))
 
 
 def store_added(kind: str, item: str) -> None:
@@ -108,15 +115,21 @@ def find_runs() -> dict[str, Run]:
             key = folder.relative_to(root).as_posix() if folder != root else root.name
             if folder not in {run.path for run in runs.values()}:
                 add_run(runs, key, folder)
+    for run in filter(None, map(build_run, load_added()["official"])):
+        put_run(runs, f"{run.path.parent.name}/{run.method}", run)
     return runs
 
 
 def add_run(runs: dict[str, Run], key: str, folder: Path) -> None:
     """Open a run and put it under a free key; a folder that cannot be read is passed over."""
     try:
-        run = load_run(folder)
+        put_run(runs, key, load_run(folder))
     except ValueError:
         return
+
+
+def put_run(runs: dict[str, Run], key: str, run: Run) -> None:
+    """Put a run under its key, with a number behind it if that is taken."""
     number = 2
     free = key
     while free in runs:

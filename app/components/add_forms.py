@@ -26,10 +26,21 @@ def render_add() -> None:
         if st.form_submit_button("Add data set", icon=":material/add:"):
             add(lambda: roots.add_data_spec(f"{kind}:{folder.strip()}", split.strip()), folder)
     with right, st.form("add-runs", border=True):
-        st.markdown("**Runs**: the folder of one, or a folder that holds several")
+        st.markdown("**Runs**: the folder of one, or a folder that holds several; or the official code's "
+                    "`res50_cam.pth` and `res50_amn.pth`, for *Your photo*")
         folder = st.text_input("Folder", placeholder="/results/runs", key="add-runs-folder")
         if st.form_submit_button("Add runs", icon=":material/add:"):
-            add(lambda: roots.add_run_root(folder.strip()), folder)
+            add(lambda: add_runs(folder.strip()), folder)
+
+
+def add_runs(folder: str) -> None:
+    """Add a folder of runs, or one without any that holds checkpoints of the official code."""
+    path = Path(folder).expanduser()
+    if path.is_dir() and any(path.glob("*.pth")) and not roots.find_run_folders(path):
+        with st.spinner("Reading the checkpoints…"):
+            cached.add_official(path)
+    else:
+        roots.add_run_root(folder)
 
 
 def add(work: Callable[[], object], folder: str) -> None:

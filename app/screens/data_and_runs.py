@@ -7,6 +7,7 @@ from amn_core.formats.runs import Run
 from app import cached, controls, provenance, roots, state
 from app.comparability import find_differences
 from app.components import add_forms, import_form
+from app.official_runs import describe_item
 
 
 def render() -> None:
@@ -77,7 +78,7 @@ def render_provenance(key: str, run: Run) -> None:
 def render_data(runs: dict[str, Run]) -> None:
     """Render the data sets that runs were made on, whether their photographs are here, and what was added."""
     rows = {}
-    for run in runs.values():
+    for run in (run for run in runs.values() if run.meta["data"]):
         dataset = cached.get_dataset(run)
         row = rows.setdefault((run.meta["data"], run.meta["split"]), {
             "data": run.meta["data"], "split": run.meta["split"], "runs": 0, "photographs": dataset is not None,
@@ -98,7 +99,7 @@ def render_data(runs: dict[str, Run]) -> None:
 def render_added(kind: str, item: str) -> None:
     """Render one thing that was added, and the way to forget it."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Added: `{item}`", width="stretch")
+        st.markdown(f"Added: `{describe_item(item) if kind == 'official' else item}`", width="stretch")
         st.button("Forget", key=f"forget:{kind}:{item}", on_click=forget, args=(kind, item), icon=":material/close:",
                   disabled=state.is_classroom(), help="Only the entry goes; nothing on disk is touched.")
 
