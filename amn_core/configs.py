@@ -261,11 +261,18 @@ class ReproduceConfig:
     foreground: float | None = option(None, "threshold above which foreground is sure; the preset's by default")
     background: float | None = option(None, "threshold below which background is sure; the preset's by default")
     crf: bool = option(True, "refine the seeds with a dense CRF")
+    refine_foreground: float | None = option(None, "IRN: threshold above which AMN's foreground is sure")
+    refine_background: float | None = option(None, "IRN: threshold below which AMN's background is sure")
+    crf_threshold: float | None = option(None, "threshold of the AMN masks that the method crf refines")
+    mask_threshold: float | None = option(None, "threshold of IRN's maps for the masks that segmentation learns from")
     methods: str = option(
-        "cam,amn-without-lcm,amn", "methods to measure, separated by commas; AMN trains CAM for its seeds")
+        "cam,amn-without-lcm,amn", "methods to measure, separated by commas: also crf, irn and segmentation, which go "
+        "on from AMN; what one learns from is made along the way")
     classes: str = option("", "names of the classes to average over, background included; all by default")
     cam_epochs: int | None = option(None, "passes over the data for CAM")
     amn_epochs: int | None = option(None, "passes over the data for AMN")
+    irn_epochs: int | None = option(None, "passes over the data for IRN")
+    segmentation_epochs: int | None = option(None, "passes over the data for segmentation")
     batch: int | None = option(None, "images a step")
     crop: int | None = option(None, "side of the square crop, pixels")
     cam_lr: float | None = option(None, "learning rate of the backbone for CAM")
@@ -274,6 +281,7 @@ class ReproduceConfig:
     seed: int = option(0, "seed of every random draw")
     device: str = option("auto", "where to compute", choices=DEVICES)
     bundle: str = option("", "also copy checkpoints (fp16) and tables into this folder")
+    bundle_models: bool = option(True, "put the checkpoints into the bundle, not the tables alone")
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 
 
@@ -281,6 +289,15 @@ class ReproduceConfig:
 # The second was chosen on every other image of VOC2012-animals `train`: by the precision and coverage of what
 # is sure, and between two trainings (the other pair was 0.50, 0.25) by the lower imbalance of AMN.
 SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.45, 0.10), "scenes": (0.45, 0.20)}
+
+
+# Of AMN's maps, for the seeds that IRN learns from (foreground, background); of AMN's masks for the CRF; and of
+# IRN's maps for the masks that segmentation learns from. Those of `paper` are its own, for the maps of its
+# normalisation. The others are ours: a softmax over background and the image's classes calls a pixel more likely
+# object than not above 0.5, and 0.15 around it is unsure.
+REFINE_THRESHOLDS = {"paper": (0.45, 0.15), "minutes": (0.65, 0.35), "scenes": (0.65, 0.35)}
+CRF_THRESHOLDS = {"paper": 0.25, "minutes": 0.5, "scenes": 0.5}
+MASK_THRESHOLDS = {"paper": 0.25, "minutes": 0.25, "scenes": 0.25}
 
 
 def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
@@ -292,11 +309,26 @@ def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
 
 
 def resolve_seed_thresholds(config: ReproduceConfig) -> tuple[float, float]:
-    """Resolve the thresholds of sure foreground and background: those given, else the preset's."""
+    """Resolve the thresholds of sure foreground and background in CAM: those given, else the preset's."""
     foreground, background = SEED_THRESHOLDS[config.preset]
-    return (
-        foreground if config.foreground is None else config.foreground,
-        background if config.background is None else config.background)
+    return choose_given(config.foreground, foreground), choose_given(config.background, background)
+
+
+def resolve_refine_thresholds(config: ReproduceConfig) -> tuple[float, float]:
+    """Resolve the thresholds of sure foreground and background in AMN: those given, else the preset's."""
+    foreground, background = REFINE_THRESHOLDS[config.preset]
+    return choose_given(config.refine_foreground, foreground), choose_given(config.refine_background, background)
+
+
+def resolve_mask_thresholds(config: ReproduceConfig) -> tuple[float, float]:
+    """Resolve where AMN is cut for the CRF, and IRN for segmentation: the thresholds given, else the preset's."""
+    return (choose_given(config.crf_threshold, CRF_THRESHOLDS[config.preset]),
+            choose_given(config.mask_threshold, MASK_THRESHOLDS[config.preset]))
+
+
+def choose_given(value: float | None, default: float) -> float:
+    """Choose a value if one was given."""
+    return default if value is None else value
 
 
 def describe_config(config: Any) -> dict[str, Any]:

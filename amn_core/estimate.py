@@ -17,11 +17,16 @@ from amn_core.configs import ReproduceConfig, resolve_seed_thresholds, resolve_s
 from amn_core.data import Dataset, load_dataset
 from amn_core.devices import choose_device, choose_precision
 from amn_core.extract import Extractor, parse_scales
+from amn_core.formats.maps import STRIDE
+from amn_core.plan import find_trained, plan_steps
+from amn_core.refine.random_walk import WalkConfig
 from amn_core.reproduce import Stages, build_train_config, choose_methods, choose_scales
 from amn_core.seeds import build_seed
+from amn_core.segmenting import SegmentConfig, Segmenter
 from amn_core.train.loop import Training, default_workers, measure_memory, run_step
 from amn_core.train.samples import build_loader
 from amn_core.train.stages import build_optimizer, build_training_model
+from amn_core.walking import Walker
 
 STEPS = 2
 IMAGES = 3
@@ -40,20 +45,28 @@ def estimate(config: ReproduceConfig) -> dict[str, Any]:
     config, methods = resolve_splits(config), choose_methods(config)
     trained = load_dataset(config.data, config.train_split, config.skip_broken)
     measured = load_dataset(config.measure_data, config.split, config.skip_broken)
-    needed = ("cam", *(method for method in methods if method != "cam"))
-    stages, seconds_per_image = [], {}
-    for method in needed:
+    times, stages = {}, []
+    for method in find_trained(methods):
         training = prepare(config, method, trained)
-        stages.append({"name": f"train {method}", "seconds": time_training(training)})
-        seconds_per_image[method] = time_images(config, training, measured)
-    if needed != ("cam",):
-        each = seconds_per_image["cam"] + time_seeds(config, trained)
-        stages.insert(1, {"name": "seeds", "seconds": each * len(trained.ids)})
-    stages += [{"name": f"measure {m}", "seconds": seconds_per_image[m] * len(measured.ids)} for m in methods]
+        times[f"train {method}"] = time_training(training)
+        times[method] = time_images(config, training, measured)
+    memory, device = measure_memory(training.device), training.device
+    times["crf"] = time_seeds(config, trained)
+    per_trained_image = {
+        "seeds": times["cam"] + times["crf"] * config.crf,
+        "seeds for IRN": times.get("amn", 0) + times["crf"] * config.crf,
+        "pseudo masks": times.get("amn", 0) + times.get("irn", 0)}
+    for step in plan_steps(methods):
+        if step.name in per_trained_image:
+            seconds = per_trained_image[step.name] * len(trained.ids)
+        elif step.name.startswith("train "):
+            seconds = times[step.name]
+        else:
+            seconds = times[step.folder] * len(measured.ids)
+        stages.append({"name": step.name, "seconds": seconds})
     return {
-        "stages": stages, "seconds": sum(stage["seconds"] for stage in stages),
-        "memory": measure_memory(training.device), "device": str(training.device), "images": len(trained.ids),
-        "measured": len(measured.ids)}
+        "stages": stages, "seconds": sum(stage["seconds"] for stage in stages), "memory": memory,
+        "device": str(device), "images": len(trained.ids), "measured": len(measured.ids)}
 
 
 def prepare(config: ReproduceConfig, method: str, dataset: Dataset) -> Training:
@@ -102,22 +115,37 @@ def time_each(work: Callable, items: Iterator, number: int, device: torch.device
 
 
 def time_images(config: ReproduceConfig, training: Training, dataset: Dataset) -> float:
-    """Time the maps of a few images: seconds for each."""
-    dtype = choose_precision("auto", training.device, config.backbone)
-    extractor = Extractor(
-        training.model.eval(), dataset.class_names, training.device, dtype, parse_scales(choose_scales(config)))
-    return time_each(
-        lambda i: extractor.infer_map(dataset.image(i), dataset.class_ids(i)), iter(dataset.ids), IMAGES,
-        training.device)
+    """Time what a method makes of a few images, maps or masks: seconds for each."""
+    infer = build_inference(config, training, dataset)
+    ids = iter(dataset.ids)
+    return time_each(lambda i: infer(dataset.image(i), dataset.class_ids(i)), ids, IMAGES, training.device)
+
+
+def build_inference(config: ReproduceConfig, training: Training, dataset: Dataset) -> Callable[..., Any]:
+    """Build what turns an image and its classes into what the method gives."""
+    dtype, model = choose_precision("auto", training.device, config.backbone), training.model.eval()
+    method = training.config.method
+    if method == "irn":
+        walker = Walker(model, training.device, dtype)
+        return lambda image, class_ids: walker.walk([image], [build_even_maps(image, class_ids, STRIDE)], WalkConfig())
+    if method == "segmentation":
+        scales = parse_scales(SegmentConfig().scales)
+        segmenter = Segmenter(model, dataset.class_names, training.device, dtype, scales, flip=True)
+        return lambda image, class_ids: segmenter.infer_mask(image)
+    scales = parse_scales(choose_scales(config))
+    return Extractor(model, dataset.class_names, training.device, dtype, scales).infer_map
+
+
+def build_even_maps(image: np.ndarray, class_ids: np.ndarray, stride: int) -> np.ndarray:
+    """Build maps of one value, (K, H/stride, W/stride) float32, which take as long as any others."""
+    return np.full((len(class_ids), *(-(-side // stride) for side in image.shape[:2])), 0.5, np.float32)
 
 
 def time_seeds(config: ReproduceConfig, dataset: Dataset) -> float:
-    """Time the seed of one image, from a map that is even; 0 without a CRF, which is what takes time."""
-    if not config.crf:
-        return 0.0
+    """Time the seed of one image, whose CRF is what takes time."""
     image_id = dataset.ids[0]
     image, class_ids = dataset.image(image_id), dataset.class_ids(image_id)
-    cam, levels = np.full((len(class_ids), *image.shape[:2]), 0.5, np.float32), resolve_seed_thresholds(config)
+    cam, levels = build_even_maps(image, class_ids, 1), resolve_seed_thresholds(config)
     began = time.perf_counter()
     build_seed(cam, class_ids, *levels, image)
     return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""The whole pipeline as one resumable command: CAM, seeds, AMN without LCM, AMN, and their comparison.
+"""The whole pipeline as one resumable command: CAM, seeds, AMN, its refinement by CRF and IRN, segmentation.
 
 Each stage leaves its result in a folder; a stage that is whole is not done again, so the command can be
 stopped and started at any point.
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amn_core.bundling import bundle
 from amn_core.comparing import compare
 from amn_core.configs import (
+    STAGE_OF,
     CompareConfig,
     CountConfig,
     ExtractConfig,
@@ -18,20 +20,22 @@ from amn_core.configs import (
     SeedConfig,
     TrainConfig,
     describe_config,
+    resolve_mask_thresholds,
+    resolve_refine_thresholds,
     resolve_seed_thresholds,
     resolve_splits,
 )
 from amn_core.counting import count
 from amn_core.distributed import is_main, main_first, wait_for_all
-from amn_core.formats.checkpoints import load_checkpoint, save_checkpoint
-from amn_core.formats.files import hash_file, read_json, write_bytes, write_json
-from amn_core.formats.runs import load_run, save_run
+from amn_core.exporting import ExportConfig, run_export
+from amn_core.formats.files import read_json, write_bytes, write_json
+from amn_core.plan import METHODS, TRAINED, complete_methods, find_trained
+from amn_core.refining import RefineConfig, refine
 from amn_core.seeds import make_seeds
 
-METHODS = ("cam", "amn-without-lcm", "amn")
 SCALES = {"paper": "1,0.5,1.5,2", "minutes": "0.5,1,1.5", "scenes": "1,1.5"}
 # What may change between two starts of the same reproduction.
-FREE = ("device", "bundle", "skip_broken", "methods", "probe")
+FREE = ("device", "bundle", "bundle_models", "skip_broken", "methods", "probe")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Stages:
 
 
 def reproduce(config: ReproduceConfig) -> dict[str, Any]:
-    """Train CAM, AMN without LCM and AMN on one split, measure them on another, and compare.
+    """Train what is needed on one split, measure the methods on another, and compare.
 
     Returns:
         What `compare` returns.
@@ -65,29 +69,31 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
             reproduction.
         Stopped: it was asked to stop; the same command goes on.
     """
-    from amn_core.train.loop import train  # imports torch
-
     stages = Stages(resolve_splits(config))
     methods = choose_methods(config)
     with main_first():
         remember_config(stages)
-    make_model(stages, "cam", train)
-    seeds = make_training_seeds(stages) if methods != ("cam",) else None
-    for method in methods:
-        make_model(stages, method, train, seeds)
+    for method in find_trained(methods):
+        make_model(stages, method)
     for method in methods:
         make_counted_run(stages, method)
     result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in methods)))
     if is_main():
         write_json(stages.out / "comparison.json", result)
         if config.bundle:
-            bundle(stages, Path(config.bundle))
+            bundle(choose_bundled(stages, methods), Path(config.bundle))
     wait_for_all()
     return result
 
 
+def choose_bundled(stages: Stages, methods: tuple[str, ...]) -> dict[Path, Path | None]:
+    """Choose the runs to hand on, each with its checkpoint where it has one of its own and it is wanted."""
+    has_model = TRAINED if stages.config.bundle_models else ()
+    return {stages.run(method): stages.model(method) if method in has_model else None for method in methods}
+
+
 def choose_methods(config: ReproduceConfig) -> tuple[str, ...]:
-    """Choose the methods that are measured, in the order of the pipeline.
+    """Choose the methods that are measured, in the order of the pipeline; what others go on from comes along.
 
     Raises:
         ValueError: an unknown method, or none.
@@ -96,7 +102,7 @@ def choose_methods(config: ReproduceConfig) -> tuple[str, ...]:
     unknown = [name for name in asked if name not in METHODS]
     if unknown or not asked:
         raise ValueError(f"methods {config.methods!r}: expected some of {', '.join(METHODS)}, separated by commas")
-    return tuple(method for method in METHODS if method in asked)
+    return complete_methods(asked)
 
 
 def remember_config(stages: Stages) -> None:
@@ -117,40 +123,81 @@ def announce(text: str) -> None:
         print(f"== {text}", file=sys.stderr, flush=True)
 
 
-def make_model(stages: Stages, method: str, train: Any, seeds: Path | None = None) -> None:
+def make_model(stages: Stages, method: str) -> None:
     """Train a method unless its checkpoint is there; goes on where it was stopped."""
-    path = stages.model(method)
-    if path.is_file():
+    from amn_core.train.loop import train  # imports torch
+
+    if stages.model(method).is_file():
         return
+    make_labels = {"cam": None, "irn": make_irn_seeds, "segmentation": make_pseudo_masks}.get(method, make_amn_seeds)
+    labels = make_labels(stages) if make_labels else None
     announce(f"train {method}")
-    train(build_train_config(stages, method, seeds))
+    train(build_train_config(stages, method, labels))
 
 
-def build_train_config(stages: Stages, method: str, seeds: Path | None = None) -> TrainConfig:
-    """Build the configuration of one training; it goes on from its last checkpoint if there is one."""
+def build_train_config(stages: Stages, method: str, labels: Path | None = None) -> TrainConfig:
+    """Build the configuration of one training; it goes on from its last checkpoint if there is one.
+
+    Args:
+        labels: the folder of label images that it learns from, if it learns from any.
+    """
     config, path = stages.config, stages.model(method)
+    epochs = {"cam": config.cam_epochs, "irn": config.irn_epochs, "segmentation": config.segmentation_epochs}
+    rates = {"cam": config.cam_lr, "irn": None, "segmentation": None}
     return TrainConfig(
         method=method, data=config.data, split=config.train_split, out=str(path.parent), backbone=config.backbone,
-        preset=config.preset, seeds=str(seeds or ""), weights=config.weights, stride_on=config.stride_on,
-        epochs=config.cam_epochs if method == "cam" else config.amn_epochs,
-        lr=config.cam_lr if method == "cam" else config.amn_lr, batch=config.batch, crop=config.crop,
-        probe=config.probe, seed=config.seed, device=config.device,
-        resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken)
+        preset=config.preset, seeds=str(labels or ""), weights=config.weights, stride_on=config.stride_on,
+        epochs=epochs.get(method, config.amn_epochs), lr=rates.get(method, config.amn_lr), batch=config.batch,
+        crop=config.crop, probe=config.probe if STAGE_OF[method] in ("cam", "amn") else 0, seed=config.seed,
+        device=config.device, resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken)
 
 
-def make_training_seeds(stages: Stages) -> Path:
-    """Make the seeds of the training split from CAM's maps of it."""
-    config, maps = stages.config, stages.out / "cam-train"
-    seeds = stages.out / "seeds"
-    if not (seeds / "done").is_file():
-        announce("maps and seeds of the training split")
-        extract_run(config, stages.model("cam"), config.data, config.train_split, maps)
-        foreground, background = resolve_seed_thresholds(config)
-        make_seeds(SeedConfig(
-            run=str(maps), data=config.data, split=config.train_split, foreground=foreground,
-            background=background, crf=config.crf, out=str(seeds)))
-        write_bytes(seeds / "done", b"")
+def make_amn_seeds(stages: Stages) -> Path:
+    """Make what AMN learns from: seeds of CAM's maps of the training split."""
+    return make_seeds_once(stages, "cam", "seeds", resolve_seed_thresholds(stages.config))
+
+
+def make_irn_seeds(stages: Stages) -> Path:
+    """Make what IRN learns from: seeds of AMN's maps of the training split."""
+    return make_seeds_once(stages, "amn", "irn-seeds", resolve_refine_thresholds(stages.config))
+
+
+def make_seeds_once(stages: Stages, method: str, name: str, thresholds: tuple[float, float]) -> Path:
+    """Make seeds of a method's maps of the training split, unless they are there."""
+    config, seeds = stages.config, stages.out / name
+    if (seeds / "done").is_file():
+        return seeds
+    maps = make_training_maps(stages, method)
+    announce(f"seeds from {method}")
+    make_seeds(SeedConfig(
+        run=str(maps), data=config.data, split=config.train_split, foreground=thresholds[0],
+        background=thresholds[1], crf=config.crf, out=str(seeds)))
+    write_bytes(seeds / "done", b"")
     return seeds
+
+
+def make_training_maps(stages: Stages, method: str) -> Path:
+    """Make a method's maps of the training split."""
+    config, maps = stages.config, stages.out / f"{method}-train"
+    announce(f"maps of the training split by {method}")
+    extract_run(config, stages.model(method), config.data, config.train_split, maps)
+    return maps
+
+
+def make_pseudo_masks(stages: Stages) -> Path:
+    """Make what segmentation learns from: masks of the training split, by AMN and IRN's walk, cut."""
+    config, masks = stages.config, stages.out / "pseudo-masks"
+    if (masks / "done").is_file():
+        return masks
+    maps, walked = make_training_maps(stages, "amn"), stages.out / "irn-train"
+    announce("pseudo masks")
+    walk(stages, maps, walked, config.data, config.train_split)
+    with main_first():
+        if is_main():
+            threshold = resolve_mask_thresholds(config)[1]
+            run_export(ExportConfig(run=str(walked), format="masks", out=str(masks), threshold=threshold))
+            write_bytes(masks / "done", b"")
+    return masks
 
 
 def make_counted_run(stages: Stages, method: str) -> None:
@@ -159,10 +206,48 @@ def make_counted_run(stages: Stages, method: str) -> None:
     if (folder / "counts.npz").is_file():
         return
     announce(f"measure {method}")
-    extract_run(config, stages.model(method), config.measure_data, config.split, folder)
-    count(CountConfig(
-        run=str(folder), data=config.measure_data, split=config.split, classes=config.classes,
-        skip_broken=config.skip_broken))
+    makers = {"crf": make_crf_run, "irn": make_irn_run, "segmentation": make_segmentation_run}
+    makers.get(method, make_maps_run)(stages, method, folder)
+    if not (folder / "counts.npz").is_file():
+        count(CountConfig(
+            run=str(folder), data=config.measure_data, split=config.split, classes=config.classes,
+            skip_broken=config.skip_broken))
+
+
+def make_maps_run(stages: Stages, method: str, folder: Path) -> None:
+    """Make the maps of the measured split."""
+    extract_run(stages.config, stages.model(method), stages.config.measure_data, stages.config.split, folder)
+
+
+def make_crf_run(stages: Stages, method: str, folder: Path) -> None:
+    """Cut AMN's maps of the measured split, and refine the masks by a dense CRF."""
+    config = stages.config
+    refine(RefineConfig(
+        run=str(stages.run("amn")), method="crf", threshold=resolve_mask_thresholds(config)[0], out=str(folder),
+        data=config.measure_data, split=config.split, device=config.device, skip_broken=config.skip_broken))
+
+
+def make_irn_run(stages: Stages, method: str, folder: Path) -> None:
+    """Spread AMN's maps of the measured split by IRN's random walk."""
+    walk(stages, stages.run("amn"), folder, stages.config.measure_data, stages.config.split)
+
+
+def walk(stages: Stages, run: Path, folder: Path, data: str, split: str) -> None:
+    """Spread the maps of a run by the random walk of the trained IRN."""
+    config = stages.config
+    refine(RefineConfig(
+        run=str(run), method="irn", checkpoint=str(stages.model("irn")), out=str(folder), data=data, split=split,
+        device=config.device, skip_broken=config.skip_broken))
+
+
+def make_segmentation_run(stages: Stages, method: str, folder: Path) -> None:
+    """Predict the masks of the measured split with the segmentation network."""
+    from amn_core.segmenting import SegmentConfig, segment  # imports torch
+
+    config = stages.config
+    segment(SegmentConfig(
+        checkpoint=str(stages.model(method)), data=config.measure_data, split=config.split, out=str(folder),
+        classes=config.classes, device=config.device, skip_broken=config.skip_broken))
 
 
 def extract_run(config: ReproduceConfig, checkpoint: Path, data: str, split: str, folder: Path) -> None:
@@ -177,41 +262,3 @@ def extract_run(config: ReproduceConfig, checkpoint: Path, data: str, split: str
 def choose_scales(config: ReproduceConfig) -> str:
     """Choose the scales of the maps: the paper's four, or fewer that take less long."""
     return SCALES[config.preset]
-
-
-def bundle(stages: Stages, target: Path) -> None:
-    """Copy checkpoints in float16 and tables to where they can be handed on: no image, mask or path.
-
-    The maps are copied too if the images are drawn, which everybody has. The bundled checkpoint's hash goes
-    into run.json beside that of the checkpoint that was measured.
-    """
-    for method in choose_methods(stages.config):
-        source, folder = load_run(stages.run(method)), target / method
-        model, content = load_checkpoint(stages.model(method))
-        content["config"] = strip_paths(content["config"])
-        save_checkpoint(folder / "model.pth", model, {k: v for k, v in content.items() if k in (
-            "model", "class_names", "config", "step", "images", "metrics")}, half=True)
-        write_bytes(folder / "counts.npz", source.counts_path.read_bytes())
-        if source.meta["data"].partition(":")[0] == "scenes":
-            for image_id in source.map_ids:
-                write_bytes(folder / "maps" / f"{image_id}.npz", source.map_path(image_id).read_bytes())
-        meta = dict(source.meta) | {"data_root": "", "config": strip_paths(source.meta["config"])}
-        meta["model"] = meta["model"] | {"measured_sha256": meta["model"]["sha256"], "checkpoint": "model.pth",
-                                         "sha256": hash_file(folder / "model.pth"), "precision": "fp16"}
-        meta["training"] = content["config"]
-        meta["command"] = [strip_path(word) for word in source.meta["command"]]
-        save_run(folder, meta)
-
-
-def strip_paths(config: dict[str, Any]) -> dict[str, Any]:
-    """Strip folders from the values of a config: a path says nothing on another machine."""
-    return {key: strip_path(value) if isinstance(value, str) else value for key, value in config.items()}
-
-
-def strip_path(text: str) -> str:
-    """Strip the folders of a path, or of the path in a spec; any other text stays as it is."""
-    kind, colon, rest = text.partition(":")
-    if colon and kind in ("voc", "folder", "coco"):
-        return f"{kind}:{Path(rest).resolve().name}"
-    return Path(text).name if "/" in text or "\\" in text else text
-

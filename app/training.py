@@ -5,14 +5,22 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from amn_core.configs import PRESETS, SEED_THRESHOLDS, ReproduceConfig
+from amn_core.configs import (
+    CRF_THRESHOLDS,
+    MASK_THRESHOLDS,
+    PRESETS,
+    REFINE_THRESHOLDS,
+    SEED_THRESHOLDS,
+    ReproduceConfig,
+)
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import find_type, format_command
 
 COMMAND = "reproduce"
 METHODS = {
     "CAM": "cam", "AMN without LCM": "cam,amn-without-lcm", "AMN": "cam,amn",
-    "Whole pipeline": "cam,amn-without-lcm,amn",
+    "All three": "cam,amn-without-lcm,amn", "AMN, then CRF and IRN": "cam,amn,crf,irn",
+    "AMN, IRN, segmentation": "cam,amn,irn,segmentation",
 }
 PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper", "scenes": "drawn scenes, minutes on a CPU"}
 # In the form's first rows, in this order; the command line has names for what no form should ask.
@@ -22,10 +30,20 @@ PROBE = 24
 # Where a None in the config is filled in from: the stage of the preset, and its entry.
 FROM_PRESET = {
     "cam_epochs": ("cam", "epochs"), "amn_epochs": ("amn", "epochs"), "cam_lr": ("cam", "lr"),
-    "amn_lr": ("amn", "lr"), "batch": ("cam", "batch"), "crop": ("cam", "crop"),
+    "amn_lr": ("amn", "lr"), "irn_epochs": ("irn", "epochs"),
+    "segmentation_epochs": ("segmentation", "epochs"), "batch": ("cam", "batch"), "crop": ("cam", "crop"),
 }
-WRITTEN = {"cam": "CAM", "amn": "AMN", "lr": "learning rate", "crf": "dense CRF"}
-LEAST = {"cam_epochs": 1, "amn_epochs": 1, "batch": 1, "crop": 32, "probe": 0, "seed": 0}
+# The same for thresholds, by preset.
+THRESHOLDS = {
+    "foreground": {preset: high for preset, (high, _) in SEED_THRESHOLDS.items()},
+    "background": {preset: low for preset, (_, low) in SEED_THRESHOLDS.items()},
+    "refine_foreground": {preset: high for preset, (high, _) in REFINE_THRESHOLDS.items()},
+    "refine_background": {preset: low for preset, (_, low) in REFINE_THRESHOLDS.items()},
+    "crf_threshold": CRF_THRESHOLDS, "mask_threshold": MASK_THRESHOLDS,
+}
+WRITTEN = {"cam": "CAM", "amn": "AMN", "irn": "IRN", "lr": "learning rate", "crf": "dense CRF"}
+EPOCHS = ("cam_epochs", "amn_epochs", "irn_epochs", "segmentation_epochs")
+LEAST = dict.fromkeys(EPOCHS, 1) | {"batch": 1, "crop": 32, "probe": 0, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -58,8 +76,8 @@ def list_fields() -> dict[str, Field]:
 
 def describe_preset(name: str, preset: str) -> str:
     """Describe what an empty field will be: the value of the preset."""
-    if name in ("foreground", "background"):
-        return f"{SEED_THRESHOLDS[preset][name == 'background']:g}"
+    if name in THRESHOLDS:
+        return f"{THRESHOLDS[name][preset]:g}"
     if name not in FROM_PRESET:
         return "its own"
     stage, entry = FROM_PRESET[name]

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from amn_core.cli import main
+from amn_core.configs import BACKBONES, ReproduceConfig
+from amn_core.data import load_dataset
 from amn_core.formats.files import write_json
 from amn_core.jobs import (
     Job,
@@ -28,11 +30,12 @@ from amn_core.jobs import (
     stop_job,
     wait_for_job,
 )
-from amn_core.jobs.checks import check_disk, check_start, list_splits
+from amn_core.jobs.checks import check_disk, check_start, estimate_bytes, list_splits
 from amn_core.jobs.devices import choose_devices, list_ahead
 from amn_core.jobs.processes import Process, identify
 from amn_core.jobs.progress import estimate_rest, list_stages
 from amn_core.jobs.runner import build_command
+from amn_core.plan import complete_methods, plan_steps
 
 SCENES = "scenes:size=64,n=8,seed=3"
 PATIENCE = 300.0
@@ -322,9 +325,24 @@ def test_stages_of_a_reproduction_follow_its_files(root: Path) -> None:
     assert [stage.done for stage in list_stages(job)] == [1.0, 1.0, 1.0, 0.62, 0.0]
 
 
-def test_checks_name_what_stands_in_the_way(tmp_path: Path) -> None:
-    from amn_core.configs import ReproduceConfig
+def test_stages_of_a_whole_pipeline_come_in_order() -> None:
+    methods = complete_methods(["irn", "segmentation", "crf"])
+    assert methods == ("amn", "crf", "irn", "segmentation")
+    assert [step.name for step in plan_steps(methods)] == [
+        "train cam", "seeds", "train amn", "seeds for IRN", "train irn", "pseudo masks", "train segmentation",
+        "measure amn", "measure crf", "measure irn", "measure segmentation"]
+    assert [step.name for step in plan_steps(("cam",))] == ["train cam", "measure cam"]
 
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_space_is_estimated_for_every_backbone_and_grows_with_the_pipeline(backbone: str) -> None:
+    data = load_dataset(SCENES, "val")
+    needed = [estimate_bytes(ReproduceConfig(data=SCENES, backbone=backbone, methods=methods), data, data)
+              for methods in ("cam", "cam,amn", "cam,irn", "cam,segmentation")]
+    assert needed == sorted(set(needed))
+
+
+def test_checks_name_what_stands_in_the_way(tmp_path: Path) -> None:
     good = check_start(ReproduceConfig(data=SCENES, train_split="train", split="val"), tmp_path / "not" / "there")
     assert [(check.name, check.state) for check in good] == [("Data", "ok"), ("Ground truth", "ok"), ("Disk", "ok")]
     assert "8 images to learn from (train), 8 to measure on (val)" in good[0].text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amn_core.configs import ReproduceConfig, resolve_splits
 from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.plan import complete_methods, find_trained
 
 # Bytes that one training leaves, its checkpoint to go on from and its model, rounded up (measured).
 TRAINING_BYTES = {
@@ -75,12 +76,12 @@ def check_ground_truth(dataset: Dataset) -> Check:
 
 def estimate_bytes(config: ReproduceConfig, trained: Dataset, measured: Dataset) -> float:
     """Estimate the bytes that a reproduction leaves: its checkpoints, and a byte for each 16 pixels of each map."""
-    methods = config.methods.split(",")
-    has_amn = methods != ["cam"]
+    methods = complete_methods(config.methods.split(","))
+    trainings = find_trained(methods)
+    mapped = (len(trainings) > 1) + ("irn" in trainings) + ("segmentation" in trainings)  # by CAM, AMN and IRN
     pixels = trained.image(trained.ids[0]).size / 3
-    images = len(measured.ids) * len(methods) + len(trained.ids) * has_amn
-    trainings = 1 + len([method for method in methods if method != "cam"])
-    return RESERVE * (trainings * TRAINING_BYTES[config.backbone] + images * CLASSES_PER_IMAGE * pixels / 16)
+    images = len(measured.ids) * len(methods) + len(trained.ids) * mapped
+    return RESERVE * (len(trainings) * TRAINING_BYTES[config.backbone] + images * CLASSES_PER_IMAGE * pixels / 16)
 
 
 def check_disk(root: Path, needed: float) -> Check:

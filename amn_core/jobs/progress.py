@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amn_core.configs import ReproduceConfig
 from amn_core.formats.counts import load_counts
 from amn_core.formats.files import read_json
 from amn_core.jobs.folder import PROJECT, Job, read_log, read_metrics
+from amn_core.plan import complete_methods, plan_steps
 from amn_core.sweep.counts import Counts
 
 PERCENT = re.compile(r"(\d+)%\|")
@@ -77,13 +79,10 @@ def list_stages(job: Job) -> list[Stage]:
 
 def list_reproduction(job: Job, out: Path) -> list[Stage]:
     """List the stages of a reproduction."""
-    methods = find_methods(job)
-    later = [method for method in methods if method != "cam"]
-    stages = [measure_training("train cam", out / "train" / "cam")]
-    if later:
-        stages.append(Stage("seeds", out / "seeds", float((out / "seeds" / "done").is_file())))
-    stages += [measure_training(f"train {method}", out / "train" / method) for method in later]
-    stages += [Stage(f"measure {m}", out / m, float((out / m / "counts.npz").is_file())) for m in methods]
+    stages = [
+        measure_training(step.name, out / step.folder) if step.name.startswith("train ")
+        else Stage(step.name, out / step.folder, float((out / step.folder / step.done).is_file()))
+        for step in plan_steps(find_methods(job))]
     return [add_percent(job, stage) if stage == find_current(stages) else stage for stage in stages]
 
 
@@ -91,8 +90,8 @@ def find_methods(job: Job) -> tuple[str, ...]:
     """Find the methods that a reproduction measures."""
     words = list(job.words)
     if "--methods" in words:
-        return tuple(words[words.index("--methods") + 1].split(","))
-    return ("cam", "amn-without-lcm", "amn")
+        return complete_methods(words[words.index("--methods") + 1].split(","))
+    return complete_methods(ReproduceConfig().methods.split(","))
 
 
 def find_current(stages: list[Stage]) -> Stage | None:
