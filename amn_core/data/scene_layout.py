@@ -19,7 +19,10 @@ TRIES = 14
 
 @dataclass(frozen=True)
 class Placement:
-    """One object: class (1-based), coat, origin and units in fractions of the width, turn in radians."""
+    """One object: class (1-based), coat, origin and units in fractions of the width, turn in radians.
+
+    is_named_by_part: the small part names the class; else the coat does, and the part is the family's plain one.
+    """
 
     class_id: int
     coat: Coat
@@ -29,6 +32,7 @@ class Placement:
     turn: float
     flip: bool
     seed: int
+    is_named_by_part: bool
 
     @property
     def foot(self) -> float:
@@ -69,18 +73,26 @@ def choose_background(rng: np.random.Generator, classes: list[int], cooccurrence
     return KINDS[classes[0] - 1].home if draw < cooccurrence else other
 
 
-def choose_coat(rng: np.random.Generator, class_id: int, discriminative: float) -> Coat:
-    """The coat of the class with probability 1 - `discriminative`, else any of its family's wardrobe."""
+def choose_coat(rng: np.random.Generator, class_id: int, discriminative: float) -> tuple[Coat, bool]:
+    """Choose what names an object, and its coat.
+
+    With probability `discriminative` its small part does, and it wears any coat of the family's wardrobe; else its
+    own coat names it.
+
+    Returns:
+        The coat, and whether the small part names the class.
+    """
     kind = KINDS[class_id - 1]
     wardrobe, draw = coats_of(kind.family), rng.random()
     other = wardrobe[int(rng.integers(len(wardrobe)))]
-    coat = other if draw < discriminative else kind.coat
+    is_named_by_part = bool(draw < discriminative)
+    coat = other if is_named_by_part else kind.coat
     tone = rng.uniform(0.93, 1.05, 3) * rng.uniform(0.94, 1.04)
     base, second, light = (
         tuple(min(1.0, float(c * t)) for c, t in zip(colour, tone, strict=True))
         for colour in (coat.base, coat.second, coat.light)
     )
-    return Coat(base, second, light, coat.pattern)
+    return Coat(base, second, light, coat.pattern), is_named_by_part
 
 
 def place_objects(
@@ -89,10 +101,10 @@ def place_objects(
     """Place the objects, farthest first; one that finds no room after some tries is left out."""
     placed: list[Placement] = []
     for rank, class_id in enumerate(classes):
-        coat = choose_coat(rng, class_id, discriminative)
+        named = choose_coat(rng, class_id, discriminative)
         share = _choose_share(rng, rank, len(classes))
         for _ in range(TRIES):
-            candidate = _propose(rng, class_id, coat, share, horizon)
+            candidate = _propose(rng, class_id, named, share, horizon)
             if _is_in_frame(candidate) and all(_is_apart(candidate, other) for other in placed):
                 placed.append(candidate)
                 break
@@ -107,7 +119,9 @@ def _choose_share(rng: np.random.Generator, rank: int, count: int) -> float:
     return low * 2 ** float(rng.random() * round(math.log2(top / low), 6))
 
 
-def _propose(rng: np.random.Generator, class_id: int, coat: Coat, share: float, horizon: float) -> Placement:
+def _propose(
+    rng: np.random.Generator, class_id: int, named: tuple[Coat, bool], share: float, horizon: float
+) -> Placement:
     family = FAMILIES[KINDS[class_id - 1].family]
     unit = math.sqrt(share / family.area)
     reach = (family.extent[2] - family.extent[0]) * unit / 2
@@ -117,9 +131,8 @@ def _propose(rng: np.random.Generator, class_id: int, coat: Coat, share: float, 
     foot = float(rng.uniform(horizon + 0.04, nearest)) if share < 0.3 else float(rng.uniform(0.88, 1.06))
     foot = max(foot, min(1.06, (family.foot - family.extent[1]) * unit + 0.01))
     turn = float(rng.uniform(-0.1, 0.1))
-    return Placement(
-        class_id, coat, u, foot - family.foot * unit, unit, turn, bool(rng.random() < 0.5), int(rng.integers(2**31))
-    )
+    flip, seed = bool(rng.random() < 0.5), int(rng.integers(2**31))
+    return Placement(class_id, named[0], u, foot - family.foot * unit, unit, turn, flip, seed, named[1])
 
 
 def _is_in_frame(it: Placement) -> bool:

@@ -1,8 +1,9 @@
 """The ten kinds of objects of the scenes: four families that share a body, and what tells them apart.
 
 Every object is drawn in its own units, facing right, v pointing down, within about [-1, 1]. The body
-(legs, hull, coachwork) is the same for a family; the head, the roof sign, the flag and the emblem name
-the class and are painted with `is_part=True`. What the body wears is a `Coat`.
+(legs, hull, coachwork) is the same for a family. An object is named by one of two things: by its head, roof
+sign, flag and emblem, painted with `is_part=True`, or by the `Coat` that its body wears. One that is named
+by its coat has the plain part of its family; one that is named by its part wears any coat of the family.
 """
 
 from __future__ import annotations
@@ -59,12 +60,13 @@ class Kind:
 class Family:
     """What the classes of a family share.
 
-    draw paints the body and, in its place, the part. area: coverage of the whole object in square units.
-    extent: bounds (u0, v0, u1, v1) of everything. part: centre and radius of the small part. foot: v of
-    the ground line. wardrobe: coats of no class, worn beside those of the family's classes.
+    draw paints the body and, in its place, the part. draw_plain: a part that names no class. area: coverage of
+    the whole object in square units. extent: bounds (u0, v0, u1, v1) of everything. part: centre and radius of
+    the small part. foot: v of the ground line. wardrobe: coats of no class, worn beside those of the classes.
     """
 
     draw: Callable[[Canvas, Coat, Callable[[Canvas, Coat], None], np.random.Generator], None]
+    draw_plain: Callable[[Canvas, Coat], None]
     area: float
     extent: tuple[float, float, float, float]
     part: tuple[float, float, float]
@@ -212,6 +214,7 @@ CLASS_NAMES = ("background", *(kind.name for kind in KINDS))
 FAMILIES = {
     "quadruped": Family(
         draw_quadruped,
+        parts.draw_plain_head,
         2.15,
         (-1.1, -1.15, 1.1, 0.93),
         (0.62, -0.45, 0.4),
@@ -220,6 +223,7 @@ FAMILIES = {
     ),
     "bird": Family(
         draw_bird,
+        parts.draw_plain_bird_head,
         1.58,
         (-1.08, -0.95, 1.05, 0.92),
         (0.52, -0.48, 0.36),
@@ -228,6 +232,7 @@ FAMILIES = {
     ),
     "car": Family(
         draw_car,
+        parts.draw_plain_roof,
         1.7,
         (-1.0, -0.65, 1.0, 0.8),
         (0.0, -0.3, 0.35),
@@ -236,6 +241,7 @@ FAMILIES = {
     ),
     "boat": Family(
         draw_boat,
+        parts.draw_plain_flag,
         2.13,
         (-1.0, -1.25, 1.05, 0.87),
         (0.3, -0.5, 0.5),

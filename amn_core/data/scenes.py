@@ -1,10 +1,10 @@
 """`scenes`: a data set of illustrated scenes made in code, with exact masks. The data set is ours.
 
-Ten classes of four families stand on ten backgrounds. The classes of a family share a large body and
-differ in a small part: the head, the sign on the roof, the flag. Three knobs set what a classifier can
-learn from: `discriminative` (how much only the small part names the class), `cooccurrence` (how much the
-background goes with a class) and `clutter`. Nothing is stored: image i of a split is drawn from
-(seed, split, i) alone, the same in every process.
+Ten classes of four families stand on ten backgrounds. The classes of a family share a large body, and every
+object is named by exactly one thing: by a small part (the head, the sign on the roof, the flag) or by the
+coat of its whole body. Three knobs set what a classifier can learn from: `discriminative` (the share of
+objects that the small part names), `cooccurrence` (how much the background goes with a class) and `clutter`.
+Nothing is stored: image i of a split is drawn from (seed, split, i) alone, the same in every process.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class SceneConfig:
     """What the scenes of a split are drawn from.
 
     size: pixels of each side, 32 to 1024. n: number of images. seed: 0 to 2**31 - 1.
-    discriminative: 0, the coat of the whole body names the class; 1, only the small part does; between,
-    the share of bodies whose coat is drawn from the family's wardrobe regardless of the class.
+    discriminative: the share of objects that their small part names, in a coat of the family's wardrobe
+    regardless of the class; the coat of the whole body names the others, whose part is the same for the family.
     cooccurrence: the probability that the background is the home of a class in the image.
     clutter: how many things stand around, in front of the objects too, and how rough the ground is.
     """
@@ -71,7 +71,7 @@ class Scene:
 
     image: (H, W, 3) uint8. gt: (H, W) uint8, 0 background, else the class that covers most of the pixel.
     class_ids: (K,) int64, the classes of gt, increasing. parts: (H, W) uint8, the class id where a pixel
-    of gt belongs to the small part that names it, else 0.
+    of gt belongs to a small part that names the class, else 0; an object that its coat names has none.
     """
 
     image: np.ndarray
@@ -210,7 +210,8 @@ class _Picture:
             it.flip,
             self.canvas.light,
         )
-        family.draw(layer, it.coat, KINDS[it.class_id - 1].draw_part, np.random.Generator(np.random.PCG64(it.seed)))
+        draw_part = KINDS[it.class_id - 1].draw_part if it.is_named_by_part else family.draw_plain
+        family.draw(layer, it.coat, draw_part, np.random.Generator(np.random.PCG64(it.seed)))
         self._add_light_and_texture(layer, it.seed)
         self._lay(layer, window, it.class_id)
 

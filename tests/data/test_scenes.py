@@ -141,9 +141,9 @@ def test_objects_span_small_to_large(scenes):
     assert max(shares) > 0.45
 
 
-def test_parts_are_a_small_share_of_their_class(scenes):
+def test_parts_are_a_small_share_of_their_class():
     shares = []
-    for s in scenes:
+    for s in (build_scene(i, SceneConfig(size=96, discriminative=1)) for i in range(120)):
         is_part = s.parts > 0
         assert np.array_equal(s.parts[is_part], s.gt[is_part])
         shares += [np.mean(s.parts[s.gt == c] > 0) for c in s.class_ids if np.mean(s.gt == c) > 0.02]
@@ -187,15 +187,38 @@ def test_every_class_has_a_background_of_its_own():
     assert sorted(kind.home for kind in KINDS) == sorted(BACKGROUNDS)
 
 
-def test_discriminative_sets_how_far_the_coat_names_the_class():
-    def share_of_own_pattern(discriminative: float) -> float:
+def test_discriminative_is_the_share_that_the_small_part_names():
+    def draw_coats(discriminative: float) -> list:
         draws = rng(5)
-        cow = CLASS_NAMES.index("cow")
-        return float(np.mean([choose_coat(draws, cow, discriminative).pattern == "patches" for _ in range(1500)]))
+        return [choose_coat(draws, CLASS_NAMES.index("cow"), discriminative) for _ in range(1500)]
 
-    assert share_of_own_pattern(0.0) == 1.0
-    assert share_of_own_pattern(1.0) == pytest.approx(1 / 5, abs=0.04)
-    assert share_of_own_pattern(0.5) == pytest.approx(0.6, abs=0.05)
+    assert not any(is_named_by_part for _, is_named_by_part in draw_coats(0.0))
+    assert all(is_named_by_part for _, is_named_by_part in draw_coats(1.0))
+    assert np.mean([is_named_by_part for _, is_named_by_part in draw_coats(0.3)]) == pytest.approx(0.3, abs=0.04)
+
+
+def test_coat_tells_the_class_where_the_part_does_not_and_nothing_where_it_does():
+    cow = CLASS_NAMES.index("cow")
+    draws = rng(5)
+    named = [choose_coat(draws, cow, 0.5) for _ in range(1500)]
+    assert {coat.pattern for coat, is_named_by_part in named if not is_named_by_part} == {"patches"}
+    own = np.mean([coat.pattern == "patches" for coat, is_named_by_part in named if is_named_by_part])
+    assert own == pytest.approx(1 / 5, abs=0.05)  # one coat of five in the wardrobe, whatever the class
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_plain_part_is_drawn_and_names_nothing(name):
+    family = FAMILIES[name]
+    bare, plain = (Canvas(np.zeros((5, 96, 96), np.float32), (48.0, 60.0), 38.0) for _ in range(2))
+    family.draw(bare, family.wardrobe[0], lambda canvas, coat: None, rng(1))
+    family.draw(plain, family.wardrobe[0], family.draw_plain, rng(1))
+    assert not np.array_equal(bare.planes[:4], plain.planes[:4]) and not plain.planes[4].any()
+
+
+@pytest.mark.parametrize("discriminative", [0.0, 1.0])
+def test_parts_are_marked_where_they_name_a_class_alone(discriminative):
+    scenes = [build_scene(i, SceneConfig(size=64, discriminative=discriminative)) for i in range(12)]
+    assert any(s.parts.any() for s in scenes) == bool(discriminative)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
