@@ -167,17 +167,21 @@ def draw_pixel_loss(probability: np.ndarray, losses: Sequence[tuple[str, str, st
         y_axis={"range": [0, 4.2]}, shapes=build_rules(best))
 
 
-def draw_knob(values: Sequence[float], series: Sequence[tuple[RunStyle, Sequence[float]]], y_title: str,
-              knob: float) -> go.Figure:
-    """Draw one measure over the values of the knob, a line a method."""
+def draw_knob(values: Sequence[float], series: Sequence[tuple[RunStyle, Sequence[tuple[float, float, float]]]],
+              y_title: str, knob: float) -> go.Figure:
+    """Draw one measure over the values of the knob, a line a method: (mean, lowest, highest) at each value."""
     traces: Traces = []
     for style, measured in series:
+        means = [mean for mean, _, _ in measured]
+        above, below = [high - mean for mean, _, high in measured], [mean - low for mean, low, _ in measured]
         add_scatter(
-            traces, x=list(values), y=list(measured), mode="lines+markers", name=style.label,
+            traces, x=list(values), y=means, mode="lines+markers", name=style.label,
             line={"color": style.colour, "dash": style.dash, "width": 2.4},
             marker={"symbol": style.symbol, "size": 11, "color": style.colour},
+            error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below,
+                     "visible": any(above) or any(below), "color": style.colour, "thickness": 1.4, "width": 5},
             hovertemplate=f"%{{y:.2f}} at knob %{{x}}<extra>{style.label}</extra>")
-    return build_figure(traces, "knob: how much only the small part names the class", y_title, 300,
+    return build_figure(traces, "knob: share named by the small part", y_title, 300,
                         x_axis={"range": [-0.05, 1.05]}, y_axis={"rangemode": "tozero"}, shapes=build_rules(knob))
 
 

@@ -9,7 +9,7 @@ import torch
 from amn_core.cli import main
 from amn_core.configs import ReproduceConfig, resolve_splits
 from amn_core.formats.runs import load_run
-from amn_core.knob import parse_values
+from amn_core.knob import MEASURES, format_knob, parse_seeds, parse_values
 from amn_core.models import build_backbone, build_model
 from amn_core.reproduce import reproduce
 
@@ -27,8 +27,8 @@ def test_knob_measures_every_setting_and_prints_a_table(tmp_path: Path, capsys: 
     result = json.loads(bundle.read_text())
     assert result["values"] == [0, 1] and str(tmp_path) not in bundle.read_text()
     assert result == json.loads((out / "knob.json").read_text())
-    for row, run in zip(result["runs"], (load_run(out / "0" / "cam"), load_run(out / "1" / "cam"))):
-        assert run.meta["data"].endswith(f"discriminative={row['knob']:g}")
+    for row, run in zip(result["runs"], (load_run(out / "7-0" / "cam"), load_run(out / "7-1" / "cam"))):
+        assert row["seed"] == 7 and run.meta["data"].endswith(f"discriminative={row['knob']:g}")
         assert run.meta["images"] == 3 and 0 < row["peak_miou"] < 1
 
 
@@ -36,6 +36,24 @@ def test_knob_measures_every_setting_and_prints_a_table(tmp_path: Path, capsys: 
 def test_settings_outside_the_range_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected numbers from 0 to 1"):
         parse_values(text)
+
+
+@pytest.mark.parametrize("text", ["", "7,", "-1", "x", "1.5"])
+def test_seeds_that_are_no_whole_numbers_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected whole numbers"):
+        parse_seeds(text)
+    assert parse_seeds("8, 7,8") == [8, 7]
+
+
+def test_table_over_seeds_has_means_and_ranges() -> None:
+    rows = [
+        {"seed": seed, "knob": 0.5, "name": "CAM", "method": "cam"} | dict.fromkeys(MEASURES, value) | {"auc": None}
+        for seed, value in ((7, 0.2), (8, 0.3))]
+    table = format_knob({"values": [0.5], "seeds": [7, 8], "images": 3, "trained": 8, "runs": rows})
+    assert "0.250 [0.200, 0.300]" in table and "25.0 [20.0, 30.0]" in table and "mean of the seeds 7, 8" in table
+    assert table.splitlines()[1].split()[-1] == "–"
+    alone = format_knob({"values": [0.5], "seeds": [7], "images": 3, "trained": 8, "runs": rows[:1]})
+    assert "[" not in alone and "seed 7" in alone
 
 
 def test_bundle_of_drawn_scenes_has_maps_and_no_path(tmp_path: Path) -> None:

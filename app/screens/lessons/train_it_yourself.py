@@ -3,6 +3,7 @@
 import streamlit as st
 
 from amn_core.data import load_dataset
+from amn_core.knob import average_measure
 from app import charts as app_charts
 from app import roots, state
 from app.lessons import charts, data, page
@@ -19,15 +20,14 @@ def render() -> None:
     """Render the lesson."""
     page.render_text(
         NAME,
-        "A real data set hides cause and effect. In this drawn world there is a **knob**: at 0 the coat of the whole "
-        "body "
-        "names the class, at 1 only the small part does. Turn it and look at the pictures; the objects stay, their "
-        "coats "
-        "change.",
+        "A real data set hides cause and effect. In this drawn world every object is named by **one thing**, and a "
+        "**knob** says how many by which: at 0 all by the coat of the whole body, with a head or a roof that tells "
+        "nothing; at 1 all by the small part alone, in a coat that tells nothing. Turn it and look at the pictures: "
+        "the objects stay where they are.",
         "Which way will the CAM's imbalance go? Train at two settings from the same start, with nothing but the knob "
         "changed, and compare.",
     )
-    knob = page.render_slider("The knob: how much only the small part names the class", 0.0, 1.0, 0.05, "knob")
+    knob = page.render_slider("The knob: share of objects that only their small part names", 0.0, 1.0, 0.05, "knob")
     render_scenes(knob)
     measured = data.load_knob()
     if measured is not None:
@@ -56,20 +56,29 @@ def render_scenes(knob: float) -> None:
 
 
 def render_measured(measured: dict, knob: float) -> None:
-    """Render what was measured over the range of the knob."""
+    """Render what was measured over the range of the knob: the mean over the seeds."""
     runs = measured["runs"]
     methods = list(dict.fromkeys(row["method"] for row in runs))
-    styles = dict(zip(methods, build_styles(methods, [row["name"] for row in runs][:len(methods)]), strict=True))
+    names = {row["method"]: row["name"] for row in runs}
+    styles = dict(zip(methods, build_styles(methods, [names[method] for method in methods]), strict=True))
     for column, key in zip(st.columns(3), ("imbalance", "plateau", "peak_miou"), strict=True):
         factor = app_charts.PERCENT if key == "peak_miou" else 1
-        series = [
-            (styles[method], [row[key] * factor for row in runs if row["method"] == method]) for method in methods]
+        series = [(styles[method], find_means(measured, method, key, factor)) for method in methods]
         title = MEASURES[key] + (" (%)" if factor != 1 else "")
         with column:
             page.render_figure(
                 charts.draw_knob(measured["values"], series, title, knob), f"{NAME}_{key}", f"{title} over the knob")
-    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, "
-               f"random seed {measured['seed']}. Made by `python -m amn_core knob`.")
+    seeds = ", ".join(map(str, measured["seeds"]))
+    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, random seeds {seeds}: "
+               "means, with the range in bars. Made by `python -m amn_core knob`.")
+
+
+def find_means(measured: dict, method: str, key: str, factor: float) -> list[tuple[float, float, float]]:
+    """Find mean, lowest and highest value of a measure over the seeds, at each setting of the knob."""
+    rows = [[row for row in measured["runs"] if row["method"] == method and row["knob"] == value]
+            for value in measured["values"]]
+    undefined = (float("nan"),) * 3
+    return [tuple(factor * number for number in average_measure(key, some) or undefined) for some in rows]
 
 
 def render_commands(knob: float) -> None:
