@@ -157,7 +157,7 @@ PARAMS: dict[str, Param] = {
     "level": Param(0.4, **NUMBER),
     "suppression": Param(0.0, **NUMBER),
     "rescale": Param(0.0, **NUMBER),
-    "knob": Param(0.7, **NUMBER),
+    "knob": Param(1.0, **NUMBER),
     "half": Param("same"),                   # images on which a threshold is chosen
 }
 

@@ -51,7 +51,7 @@ class SceneConfig:
     size: int = 160
     n: int = 400
     seed: int = 7
-    discriminative: float = 0.7
+    discriminative: float = 1.0
     cooccurrence: float = 0.5
     clutter: float = 0.5
     split: str = "train"

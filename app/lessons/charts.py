@@ -181,8 +181,10 @@ def draw_knob(values: Sequence[float], series: Sequence[tuple[RunStyle, Sequence
             error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below,
                      "visible": any(above) or any(below), "color": style.colour, "thickness": 1.4, "width": 5},
             hovertemplate=f"%{{y:.2f}} at knob %{{x}}<extra>{style.label}</extra>")
-    return build_figure(traces, "knob: share named by the small part", y_title, 300,
-                        x_axis={"range": [-0.05, 1.05]}, y_axis={"rangemode": "tozero"}, shapes=build_rules(knob))
+    figure = build_figure(traces, "knob: share named by the small part", y_title, 330,
+                          x_axis={"range": [-0.05, 1.05]}, y_axis={"rangemode": "tozero"}, shapes=build_rules(knob))
+    below = {"y": -0.27, "yref": "paper", "yanchor": "top"}  # above, a narrow column's toolbar would hide it
+    return figure.update_layout(legend=below, margin={"t": 30, "b": 92})
 
 
 def draw_protocols(rows: Sequence[str], values: Sequence[tuple[RunStyle, Sequence[float]]], marked: int) -> go.Figure:

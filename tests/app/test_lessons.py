@@ -132,6 +132,20 @@ def test_scenes_follow_the_knob(open_app) -> None:
     assert "discriminative=1.00" in at.code[0].value
 
 
+def test_measured_knob_is_drawn_and_told_in_its_own_numbers(open_app, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"seed": seed, "knob": knob, "name": "CAM", "method": "cam", "imbalance": 0.2 + knob / 2 + seed / 100,
+         "plateau": 0.1, "peak_miou": 0.5 - knob / 4}
+        for seed in (1, 3) for knob in (0.0, 1.0)]
+    measured = {"values": [0.0, 1.0], "seeds": [1, 3], "images": 5, "trained": 9, "runs": rows}
+    monkeypatch.setattr("app.lessons.data.load_knob", lambda: measured)
+    at = open_app("lessons/train_it_yourself")
+    assert any("**CAM**: imbalance 0.22 to 0.72, peak mIoU 50.0 to 25.0" in text.value for text in at.markdown)
+    assert any("means over the random seeds 1, 3" in caption.value for caption in at.caption)
+    trace = json.loads(at.get("plotly_chart")[1].proto.spec)["data"][0]
+    assert np.allclose(trace["y"], [0.22, 0.72]) and np.allclose(trace["error_y"]["array"], 0.01)
+
+
 def test_classroom_offers_no_training(open_app, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMN_CLASSROOM", "1")
     at = open_app("lessons/train_it_yourself")

@@ -33,15 +33,9 @@ def render() -> None:
     if measured is not None:
         render_measured(measured, knob)
     page.render_question(
-        "Before you train: a CAM that only needs the head, does it find less of the object, or does it "
-        "find it "
-        "at a lower threshold?",
-        "Look at imbalance, then at the peak. If imbalance rises and the peak stays, the body is still in the map, "
-        "only "
-        "fainter: another threshold would find it. If the peak falls as well, it is lost. The paper says that the "
-        "first is the bottleneck. One training has one random seed: train again, with another, before you believe a "
-        "small difference.",
-    )
+        "Before you train: a CAM that only needs the head, does it find less of the object, or does it find it at a "
+        "lower threshold?",
+        write_answer(measured))
     render_commands(knob)
     page.render_way_on(NAME)
 
@@ -68,9 +62,36 @@ def render_measured(measured: dict, knob: float) -> None:
         with column:
             page.render_figure(
                 charts.draw_knob(measured["values"], series, title, knob), f"{NAME}_{key}", f"{title} over the knob")
-    seeds = ", ".join(map(str, measured["seeds"]))
-    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, random seeds {seeds}: "
-               "means, with the range in bars. Made by `python -m amn_core knob`.")
+    seeds = measured["seeds"]
+    drawn = (f"random seed {seeds[0]}" if len(seeds) == 1
+             else f"means over the random seeds {', '.join(map(str, seeds))}, bars for their range")
+    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, {drawn}. Made by "
+               "`python -m amn_core knob`.")
+
+
+def write_answer(measured: dict | None) -> str:
+    """Write the answer to the question, with what was measured if anything was."""
+    general = (
+        "Look at imbalance, then at the peak. If imbalance rises and the peak stays, the body is still in the map, "
+        "only fainter: another threshold would find it. If the peak falls as well, some of it is lost at every "
+        "threshold. And read the plateau with the peak beside it: a low, flat curve has a wide one.")
+    if measured is None:
+        return general
+    lines = [write_change(measured, method) for method in dict.fromkeys(row["method"] for row in measured["runs"])]
+    return "\n".join([general, "", "Measured from the lowest setting to the highest:", "", *lines, "",
+                      "One training has one random seed: train again, with another, before you believe a small "
+                      "difference."])
+
+
+def write_change(measured: dict, method: str) -> str:
+    """Write what the knob does to one method, as a line of a list."""
+    name = next(row["name"] for row in measured["runs"] if row["method"] == method)
+    parts = []
+    for key, title, factor, form in (("imbalance", "imbalance", 1, ".2f"), ("peak_miou", "peak mIoU", 100, ".1f"),
+                                     ("plateau", "plateau", 1, ".2f")):
+        means = [mean for mean, _, _ in find_means(measured, method, key, factor)]
+        parts.append(f"{title} {means[0]:{form}} to {means[-1]:{form}}")
+    return f"- **{name}**: {', '.join(parts)}"
 
 
 def find_means(measured: dict, method: str, key: str, factor: float) -> list[tuple[float, float, float]]:

@@ -6,7 +6,7 @@ import streamlit as st
 from app.lessons import charts, data, page
 
 NAME = "what_a_cam_is"
-COLOURS = ("#D55E00", "#56B4E9", "#808495")
+COLOURS = {"small part": "#D55E00", "rest of the object": "#56B4E9", "background": "#808495"}
 
 
 def render() -> None:
@@ -67,7 +67,8 @@ def render_places(plane: np.ndarray, gt: np.ndarray | None, class_id: int, part:
         return
     places = {"small part": part, "rest of the object": (gt == class_id) & ~part, "background": gt == 0}
     means = {name: float(plane[mask].mean()) for name, mask in places.items() if mask.any()}
-    figure = charts.draw_bars(list(means), list(means.values()), COLOURS, "mean activation", 330)
+    colours = [COLOURS[name] for name in means]
+    figure = charts.draw_bars(list(means), list(means.values()), colours, "mean activation", 330)
     page.render_figure(figure, f"{NAME}_places", "Mean activation by place")
 
 
