@@ -7,8 +7,9 @@ import pandas as pd
 from amn_core.sweep.budget import SIZES, Budget, find_needed
 from amn_core.sweep.confident import Confident, find_widest
 
-# The best that needs no ground truth: the first of these that a run has.
-SUGGESTED = ("cam-area", "maximum-entropy")
+# The rule without ground truth that loses least at its worst on the bundled runs of photographs: two backbones, three
+# methods. Others win on one backbone and lose up to 26 points on the other.
+SUGGESTED = "expected-iou"
 BADGES = {
     "none": "no ground truth", "fixed": "fixed beforehand", "oracle": "oracle", "labels": "labelled images",
 }
@@ -39,7 +40,7 @@ def write_badge(uses: str) -> str:
 
 def find_suggested(rows: Sequence[Mapping]) -> Mapping:
     """Find the row of the selector without ground truth that is suggested."""
-    return next(row for name in SUGGESTED for row in rows if row["selector"] == name)
+    return next(row for row in rows if row["selector"] == SUGGESTED)
 
 
 def build_table(rows: Sequence[Mapping], scopes: Sequence[str]) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from amn_core.formats.runs import find_runs, load_run
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 RUNS = find_runs(ROOT)
+PATH = re.compile(r'[" ](/|[A-Z]:\\\\)\w')
+RESNET = tuple(str(ROOT / "voc-resnet50" / name) for name in ("cam", "amn-without-lcm", "amn", "crf", "irn"))
 VOC = tuple(str(ROOT / "voc-animals" / method) for method in ("cam", "amn-without-lcm", "amn"))
 
 
@@ -21,24 +23,31 @@ def test_three_methods_are_bundled_for_each_data_set() -> None:
     methods = {run.path.parent.name: set() for run in RUNS}
     for run in RUNS:
         methods[run.path.parent.name].add(run.method)
-    assert methods == {name: {"cam", "amn-without-lcm", "amn"} for name in ("scenes", "voc-animals")}
+    three = {"cam", "amn-without-lcm", "amn"}
+    assert methods == {"scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn"}}
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.path.parent.name}-{run.method}")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.path.parent.name}-{run.path.name}")
 def test_bundled_run_is_what_its_description_says(run) -> None:
+    assert hash_file(run.counts_path) == run.meta["counts"]["sha256"]
+    assert len(run.counts().image_ids) == run.meta["images"]
+    assert not run.meta["data_root"] and not PATH.search(json.dumps(run.meta))
+
+
+@pytest.mark.parametrize("run", [run for run in RUNS if run.path.parent.name != "voc-resnet50"],
+                         ids=lambda run: f"{run.path.parent.name}-{run.method}")
+def test_bundled_checkpoint_is_the_one_of_its_run(run) -> None:
     assert run.checkpoint_path.stat().st_size < 12e6
     assert hash_file(run.checkpoint_path) == run.meta["model"]["sha256"]
-    assert hash_file(run.counts_path) == run.meta["counts"]["sha256"]
     model, content = load_checkpoint(run.checkpoint_path)
     assert model.method == run.method and tuple(content["class_names"]) == run.class_names
-    assert len(run.counts().image_ids) == run.meta["images"]
-    described = json.dumps(run.meta) + json.dumps(content["config"])
-    assert not run.meta["data_root"] and not re.search(r'[" ](/|[A-Z]:\\\\)\w', described)
+    assert not PATH.search(json.dumps(content["config"]))
 
 
-def test_voc_runs_hold_tables_only() -> None:
-    for path in (ROOT / "voc-animals").rglob("*"):
-        assert path.is_dir() or path.name in ("model.pth", "run.json", "counts.npz")
+@pytest.mark.parametrize(("bundle", "names"), [
+    ("voc-animals", {"model.pth", "run.json", "counts.npz"}), ("voc-resnet50", {"run.json", "counts.npz"})])
+def test_voc_runs_hold_tables_only(bundle: str, names: set[str]) -> None:
+    assert {path.name for path in (ROOT / bundle).rglob("*") if path.is_file()} == names
 
 
 def test_scenes_runs_hold_the_map_of_every_counted_image() -> None:
@@ -55,6 +64,14 @@ def test_amn_gains_on_real_images_and_loses_less_to_the_one_threshold(part: str)
     assert amn["oracle_miou"] - amn["peak_miou"] < cam["oracle_miou"] - cam["peak_miou"] - 0.02
     assert amn["imbalance"] < without_lcm["imbalance"] < 0.7 * cam["imbalance"]
     assert amn["gap"] > cam["gap"] and amn["auc"] > cam["auc"]
+
+
+@pytest.mark.parametrize("part", ["all", "even", "odd"])
+def test_resnet_meets_both_conditions_of_the_paper(part: str) -> None:
+    cam, without_lcm, amn, crf, _ = compare(CompareConfig(runs=RESNET, part=part))["runs"]
+    assert crf["peak_miou"] > amn["peak_miou"] > without_lcm["peak_miou"] > cam["peak_miou"] + 0.15
+    assert amn["imbalance"] < 0.6 * cam["imbalance"] and amn["gap"] > cam["gap"] + 0.1
+    assert amn["plateau"] > 1.5 * cam["plateau"] and amn["auc"] > cam["auc"] + 0.05
 
 
 def test_readme_prints_what_compare_gives() -> None:

@@ -60,7 +60,8 @@ def render_table(choice: Choice, key: str, part: str) -> None:
     st.dataframe(
         choices.build_table(rows, scopes), hide_index=True, height=400, key=name, selection_mode="single-row",
         on_select=lambda: take_row(name, shown), column_config=describe_columns())
-    st.caption("The rule named on top was designed on real photographs and does not carry over to the drawn scenes. "
+    st.caption("The rule named on top is the one that loses least at its worst on the bundled runs of photographs; "
+               "none is safe on all. "
                "A click on a row sets the threshold. Regret: points below the peak of one threshold on these images, "
                "95 % interval over images; below zero: better than any single one. Selectors without ground truth "
                "see activations only, but pixels marked 255 were never counted.")

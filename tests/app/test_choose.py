@@ -54,8 +54,8 @@ def test_choose_shows_classes_and_images_when_asked(open_choose):
 
 def test_choose_shows_the_run_that_is_chosen(open_choose):
     first, second = (open_choose(of=f"drawn/{method}") for method in ("cam", "amn"))
-    assert any("CAM: Area of the CAM's mask gives" in text.value for text in first.markdown)
-    assert any("AMN: Area of the CAM's mask gives" in text.value for text in second.markdown)
+    assert any("CAM: Expected IoU gives" in text.value for text in first.markdown)
+    assert any("AMN: Expected IoU gives" in text.value for text in second.markdown)
     fixed = {at: dict(zip(at.dataframe[0].value["selector"], at.dataframe[0].value["threshold"], strict=True))
              for at in (first, second)}
     assert fixed[first]["The paper's constant"] == 0.15 and fixed[second]["The paper's constant"] == 0.25
