@@ -13,6 +13,8 @@ from app import roots
 from app.styles import list_run_styles
 
 RESAMPLES = 400
+BACKBONES = {"ResNet50": "ResNet-50", "ResNet101": "ResNet-101", "EfficientNetLite0": "Lite0",
+             "EfficientNetLite0Small": "Lite0 small"}
 
 
 @st.cache_resource(ttl="5s", show_spinner=False)
@@ -224,9 +226,22 @@ def describe_group(key: str) -> str:
 
 
 def name_runs(group: dict[str, Run]) -> dict[str, str]:
-    """Name the runs of a group; where two have the same name, the key is added."""
-    names = [run.name for run in group.values()]
-    return {key: run.name if names.count(run.name) == 1 else f"{run.name} ({key})" for key, run in group.items()}
+    """Name the runs of a group; where two have the same name the backbone is added, or the key if it does not help."""
+    short = [run.name for run in group.values()]
+    with_backbone = [", ".join(filter(None, (run.name, name_backbone(run)))) for run in group.values()]
+    names = {}
+    for key, name, longer in zip(group, short, with_backbone, strict=True):
+        if short.count(name) == 1:
+            names[key] = name
+        else:
+            names[key] = longer if with_backbone.count(longer) == 1 else f"{name} ({key})"
+    return names
+
+
+def name_backbone(run: Run) -> str:
+    """Name the backbone of a run's model for people; nothing where it is not known."""
+    kind = run.meta.get("model", {}).get("backbone", "")
+    return BACKBONES.get(kind, kind)
 
 
 def load_contents(run: Run):

@@ -73,7 +73,8 @@ def draw_pictures(pictures: Sequence[tuple[str, np.ndarray]], columns: int = 3, 
         traces.append({"type": "image", "source": encode_picture(picture), "hoverinfo": "skip", **name_axes(i)})
     figure = build_panels(
         traces, [title for title, _ in pictures], columns, "", "", row_height,
-        x_axis={"visible": False, "constrain": "domain"}, y_axis={"visible": False, "constrain": "domain"})
+        x_axis={"visible": False, "constrain": "domain"},
+        y_axis={"visible": False, "constrain": "domain", "constraintoward": "top"})  # a picture hangs from its title
     height, width = pictures[0][1].shape[:2]
     for i in range(len(pictures)):
         names = name_axes(i)
@@ -81,7 +82,7 @@ def draw_pictures(pictures: Sequence[tuple[str, np.ndarray]], columns: int = 3, 
             names["xaxis"].replace("x", "xaxis"): {"range": [0, width], "matches": None},
             names["yaxis"].replace("y", "yaxis"): {
                 "range": [height, 0], "scaleanchor": names["xaxis"], "matches": None}})
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 40, "b": 8}, dragmode="pan")
+    figure.update_layout(margin={"l": 8, "r": 8, "t": 60, "b": 8}, dragmode="pan")  # the toolbar lies above the titles
     return figure
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from amn_core.formats.runs import Run
 from app import roots
+from app.cached import name_runs
 from app.controls import mark_at_first
 
 
@@ -22,3 +23,13 @@ def test_runs_that_did_not_come_with_the_project_are_always_marked(tmp_path: Pat
     runs = {"mine": own, "a/cam": name_run("a", "cam"), "b/cam": name_run("b", "cam")}
     assert mark_at_first(runs) == ["mine", "a/cam"]
     assert mark_at_first({"mine": own}) == ["mine"]
+
+
+def test_runs_of_one_name_are_told_apart_by_backbone_else_by_key() -> None:
+    def make(name: str, backbone: str = "") -> Run:
+        return Run(Path(name), {"name": name, "model": {"backbone": backbone}})
+
+    assert name_runs({"a": make("CAM", "ResNet50"), "b": make("CAM", "EfficientNetLite0"), "c": make("AMN", "ResNet50")}
+                     ) == {"a": "CAM, ResNet-50", "b": "CAM, Lite0", "c": "AMN"}
+    assert name_runs({"x/cam": make("CAM", "ResNet50"), "y/cam": make("CAM", "ResNet50"), "z": make("CAM")}
+                     ) == {"x/cam": "CAM (x/cam)", "y/cam": "CAM (y/cam)", "z": "CAM"}
