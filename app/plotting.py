@@ -101,7 +101,7 @@ def build_panels(traces: Traces, titles: Sequence[str], columns: int, x_title: s
             "domain": [max(0, top - tall), top], "anchor": names["xaxis"], "matches": "y" if i else None,
             "zeroline": False, "showticklabels": column == 0, **(y_axis or {}),
         }
-        notes.append(build_note(title, left + wide / 2, top, yanchor="bottom"))
+        notes.append(build_note(title, left + wide / 2, top, xanchor="center", yanchor="bottom"))
     notes.append(build_note(x_title, 0.5, 0, yanchor="top", yshift=-24))
     notes.append(build_note(y_title, 0, 0.5, xanchor="right", xshift=-38, textangle=-90))
     frame = {**build_frame(height), "margin": {"l": 62, "r": 16, "t": PANEL_TOP, "b": PANEL_BOTTOM}}
