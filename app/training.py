@@ -25,7 +25,7 @@ METHODS = {
 PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper", "scenes": "drawn scenes, minutes on a CPU"}
 # In the form's first rows, in this order; the command line has names for what no form should ask.
 MAIN = ("data", "train_split", "split", "methods", "preset", "backbone", "device")
-HIDDEN = ("out", "bundle")
+HIDDEN = ("out", "bundle", "bundle_models")
 PROBE = 24
 # Where a None in the config is filled in from: the stage of the preset, and its entry.
 FROM_PRESET = {
