@@ -200,10 +200,16 @@ def cam_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         data=SPEC, out=str(out), epochs=1, batch=4, crop=32, long_side_min=32, long_side_max=48, device="cpu"))
 
 
+def start_in_terminal(command: list[str]) -> subprocess.Popen:
+    """Start a command as a terminal does: in a group of its own, with Ctrl-C heard even if the tests do not hear it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "amn_core", *command], stderr=subprocess.PIPE, text=True, process_group=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+
+
 def interrupt(command: list[str], folder: Path, pattern: str, number: int) -> str:
     """Start a command, send the signal to its whole group as a terminal does once files appear; what it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "amn_core", *command], stderr=subprocess.PIPE, text=True, process_group=0)
+    process = start_in_terminal(command)
     wait_until(lambda: len(list(folder.glob(pattern))) >= 3 or process.poll() is not None)
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     said = process.communicate(timeout=120)[1]
@@ -263,8 +269,7 @@ def test_interrupted_count_leaves_no_counts_and_no_process(cam_model: Path, tmp_
     for number in range(8, 800):  # as if there were many
         (run / "maps" / f"scene_{number:06d}.npz").hardlink_to(run / "maps" / "scene_000001.npz")
     command = ["count", "--run", str(run), "--data", SPEC.replace("n=8", "n=800"), "--workers", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "amn_core", *command], stderr=subprocess.PIPE, text=True, process_group=0)
+    process = start_in_terminal(command)
     wait_until(lambda: len(find_children(process.pid)) >= 3 or process.poll() is not None)
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=120)[1]

@@ -89,7 +89,8 @@ def test_metrics_name_the_memory(probed: Path) -> None:
 
 def test_methods_of_a_reproduction_are_chosen_in_order(tmp_path: Path) -> None:
     assert choose_methods(ReproduceConfig(methods="amn, cam")) == ("cam", "amn")
-    for methods in ("", "cam,irn"):
+    assert choose_methods(ReproduceConfig(methods="irn,cam")) == ("cam", "amn", "irn")  # which goes on from AMN
+    for methods in ("", "cam,grad-cam"):
         with pytest.raises(ValueError, match="expected some of"):
             choose_methods(ReproduceConfig(methods=methods))
     remember_config(Stages(ReproduceConfig(data="scenes", out=str(tmp_path), methods="cam")))
