@@ -298,6 +298,7 @@ SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.45, 0.10), "scenes": (0.
 REFINE_THRESHOLDS = {"paper": (0.45, 0.15), "minutes": (0.65, 0.35), "scenes": (0.65, 0.35)}
 CRF_THRESHOLDS = {"paper": 0.25, "minutes": 0.5, "scenes": 0.5}
 MASK_THRESHOLDS = {"paper": 0.25, "minutes": 0.25, "scenes": 0.25}
+COCO_MASK_THRESHOLD = 0.22  # of IRN's maps on COCO, the one constant of the paper that differs there
 
 
 def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
@@ -322,8 +323,9 @@ def resolve_refine_thresholds(config: ReproduceConfig) -> tuple[float, float]:
 
 def resolve_mask_thresholds(config: ReproduceConfig) -> tuple[float, float]:
     """Resolve where AMN is cut for the CRF, and IRN for segmentation: the thresholds given, else the preset's."""
-    return (choose_given(config.crf_threshold, CRF_THRESHOLDS[config.preset]),
-            choose_given(config.mask_threshold, MASK_THRESHOLDS[config.preset]))
+    is_papers_coco = config.preset == "paper" and config.data.partition(":")[0] == "coco"
+    mask = COCO_MASK_THRESHOLD if is_papers_coco else MASK_THRESHOLDS[config.preset]
+    return choose_given(config.crf_threshold, CRF_THRESHOLDS[config.preset]), choose_given(config.mask_threshold, mask)
 
 
 def choose_given(value: float | None, default: float) -> float:

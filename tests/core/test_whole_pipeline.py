@@ -91,6 +91,7 @@ def test_estimate_has_every_planned_step(tmp_path: Path) -> None:
 def test_thresholds_of_the_refinement_are_the_papers_under_its_preset() -> None:
     paper = ReproduceConfig(preset="paper")
     assert resolve_refine_thresholds(paper) == (0.45, 0.15) and resolve_mask_thresholds(paper) == (0.25, 0.25)
+    assert resolve_mask_thresholds(ReproduceConfig(preset="paper", data="coco:ROOT")) == (0.25, 0.22)
     given = ReproduceConfig(preset="paper", refine_background=0.0, mask_threshold=0.4)
     assert resolve_refine_thresholds(given) == (0.45, 0.0) and resolve_mask_thresholds(given) == (0.25, 0.4)
 
