@@ -24,7 +24,8 @@ def test_three_methods_are_bundled_for_each_data_set() -> None:
     for run in RUNS:
         methods[run.path.parent.name].add(run.method)
     three = {"cam", "amn-without-lcm", "amn"}
-    assert methods == {"scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn"}}
+    assert methods == {
+        "scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn"}, "voc-no-crf": {"amn"}}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.path.parent.name}-{run.path.name}")
@@ -34,7 +35,7 @@ def test_bundled_run_is_what_its_description_says(run) -> None:
     assert not run.meta["data_root"] and not PATH.search(json.dumps(run.meta))
 
 
-@pytest.mark.parametrize("run", [run for run in RUNS if run.path.parent.name != "voc-resnet50"],
+@pytest.mark.parametrize("run", [run for run in RUNS if run.path.parent.name in ("scenes", "voc-animals")],
                          ids=lambda run: f"{run.path.parent.name}-{run.method}")
 def test_bundled_checkpoint_is_the_one_of_its_run(run) -> None:
     assert run.checkpoint_path.stat().st_size < 12e6
@@ -45,7 +46,8 @@ def test_bundled_checkpoint_is_the_one_of_its_run(run) -> None:
 
 
 @pytest.mark.parametrize(("bundle", "names"), [
-    ("voc-animals", {"model.pth", "run.json", "counts.npz"}), ("voc-resnet50", {"run.json", "counts.npz"})])
+    ("voc-animals", {"model.pth", "run.json", "counts.npz"}), ("voc-resnet50", {"run.json", "counts.npz"}),
+    ("voc-no-crf", {"run.json", "counts.npz"})])
 def test_voc_runs_hold_tables_only(bundle: str, names: set[str]) -> None:
     assert {path.name for path in (ROOT / bundle).rglob("*") if path.is_file()} == names
 
@@ -72,6 +74,13 @@ def test_resnet_meets_both_conditions_of_the_paper(part: str) -> None:
     assert crf["peak_miou"] > amn["peak_miou"] > without_lcm["peak_miou"] > cam["peak_miou"] + 0.15
     assert amn["imbalance"] < 0.6 * cam["imbalance"] and amn["gap"] > cam["gap"] + 0.1
     assert amn["plateau"] > 1.5 * cam["plateau"] and amn["auc"] > cam["auc"] + 0.05
+
+
+@pytest.mark.parametrize("part", ["all", "even", "odd"])
+def test_seeds_refined_by_a_crf_train_a_better_amn(part: str) -> None:
+    without = str(ROOT / "voc-no-crf" / "amn")
+    first, second = compare(CompareConfig(runs=(without, VOC[2]), part=part, intervals=True))["runs"]
+    assert first["name"] != second["name"] and second["gain_interval"][0] > 0.01
 
 
 def test_readme_prints_what_compare_gives() -> None:
