@@ -63,7 +63,7 @@ class TrainConfig:
     precision: str = option("auto", "arithmetic: bf16 autocast or fp32", choices=PRECISIONS)
     workers: int | None = option(None, "processes that decode and augment; by default 0 on the CPU")
     probe: int = option(0, "images with ground truth to count after each epoch, for a curve that grows; 0 for none")
-    compile: bool = option(False, "compile the network first, which takes minutes and pays in long trainings on a GPU")
+    compile: bool = option(False, "compile the network first, which takes minutes; bench train says whether it pays")
     resume: bool = option(False, "go on from the last checkpoint in the output folder")
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 
@@ -199,7 +199,7 @@ class ExtractConfig:
     overwrite: bool = option(False, "make maps again that are there already")
     batch: int | None = option(None, "images of one size at once; by default 1 on a CPU, 16 on a GPU")
     workers: int | None = option(None, "threads that read ahead and write behind; by default 1 on a CPU, up to 8 else")
-    compile: bool = option(False, "compile the network first, which pays where there are many images on a GPU")
+    compile: bool = option(False, "compile the network first, which takes minutes; bench extract says whether it pays")
 
 
 @dataclass(frozen=True)

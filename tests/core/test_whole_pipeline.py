@@ -34,8 +34,7 @@ def test_pipeline_measures_every_method_with_what_it_goes_on_from(done) -> None:
     assert [run["name"] for run in result["runs"]] == ["CAM", "AMN", "AMN + CRF", "AMN + IRN", "Segmentation"]
     assert [run["method"] for run in result["runs"]] == ["cam", "amn", "amn", "irn", "segmentation"]
     assert [run["images"] for run in result["runs"]] == [2] * 5
-    assert all(run["peak_miou"] > 0 for run in result["runs"][:4])
-    assert 0 <= result["runs"][4]["peak_miou"] <= 1  # after one step a network may call every pixel wrongly
+    assert all(run["peak_miou"] > 0 for run in result["runs"][:4])  # segmentation may be all wrong after one step
     is_masks = [load_run(Path(config.out) / method).is_masks for method in choose_methods(config)]
     assert is_masks == [False, False, True, False, True]
 
