@@ -27,7 +27,7 @@ from amn_core.models.folding import fold_norms
 from amn_core.official import describe_official, keep_dropout, resize_pixels_officially, resolve_extract_config
 from amn_core.options import format_command
 from amn_core.parallel import count_cores
-from amn_core.pipeline import Item, WriteBehind, group_by_size, load_item, read_ahead, skip_idle
+from amn_core.streaming import Item, WriteBehind, group_by_size, load_item, read_ahead, skip_idle
 
 CAM_EPSILON = 1e-5
 NEEDS_SEEDS = "the normalisation 'official' needs the seeds of the CAM: pass --seeds DIR, made by the command seed"

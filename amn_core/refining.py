@@ -24,8 +24,8 @@ from amn_core.formats.masks import split_mask
 from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
 from amn_core.options import format_command
 from amn_core.parallel import run_chunks
-from amn_core.pipeline import is_whole
 from amn_core.seeds import build_labels
+from amn_core.streaming import is_whole
 from amn_core.sweep.selection import FIXED
 
 METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}

@@ -32,8 +32,8 @@ from amn_core.models import SegmentationNetwork
 from amn_core.models.folding import fold_norms
 from amn_core.options import format_command
 from amn_core.parallel import count_cores
-from amn_core.pipeline import WriteBehind, is_whole, read_ahead
 from amn_core.refine import CRFConfig, CRFFilters
+from amn_core.streaming import WriteBehind, is_whole, read_ahead
 
 # DeepLab-v2's dense CRF, as its PyTorch port sets it: it starts from probabilities, not from seeds.
 CRF = CRFConfig(gaussian_sxy=1, gaussian_compat=3, bilateral_sxy=67, bilateral_srgb=3, bilateral_compat=4)

@@ -15,7 +15,7 @@ from amn_core.devices import choose_device, choose_precision
 from amn_core.extract import Extractor, parse_scales, resolve_batch
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.models.folding import fold_norms
-from amn_core.pipeline import Item, group_by_size, read_ahead
+from amn_core.streaming import Item, group_by_size, read_ahead
 from amn_core.train.stages import build_training_model
 
 # What must hold to say that both agree: the mean difference of the maps, which are in [0, 1].

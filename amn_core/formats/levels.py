@@ -86,6 +86,8 @@ def keep_strongest(cam: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def save_levels(path: Path, levels: np.ndarray, class_ids: np.ndarray, size: tuple[int, int]) -> None:
     """Save maps that are 8 bits already, in the format of `amn_core.formats.maps`, lightly compressed.
 
+    The same maps give the same bytes, whenever they are written.
+
     Args:
         levels: (K, h, w) uint8. class_ids: (K,) int. size: height and width of the image.
     """
@@ -93,9 +95,9 @@ def save_levels(path: Path, levels: np.ndarray, class_ids: np.ndarray, size: tup
         "cam": levels, "class_ids": np.asarray(class_ids, dtype=np.uint8), "size": np.asarray(size, dtype=np.int32),
     }
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             part = io.BytesIO()
             np.save(part, array)
-            archive.writestr(f"{name}.npy", part.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue(), zipfile.ZIP_DEFLATED, 1)
     write_bytes(path, buffer.getvalue())

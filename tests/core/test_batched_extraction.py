@@ -15,7 +15,7 @@ from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.maps import load_map
 from amn_core.models import build_model
 from amn_core.models.folding import fold_norms
-from amn_core.pipeline import FULL_PIXELS, Item, WriteBehind, count_fitting, group_by_size, read_ahead
+from amn_core.streaming import FULL_PIXELS, Item, WriteBehind, count_fitting, group_by_size, read_ahead
 from amn_core.train.loop import train
 
 SPEC = "scenes:size=64,n=9,seed=3"
