@@ -56,6 +56,9 @@ class TrainConfig:
     weight_decay: float | None = option(None, "weight decay")
     momentum: float | None = option(None, "momentum (SGD only)")
     epsilon: float = option(0.4, "label smoothing of the per-pixel classification loss")
+    label_at: str | None = option(
+        None, "AMN: the pixel of a logit's cell whose label it learns, by default first, and centre with --official",
+        choices=("first", "centre"))
     official: bool = option(
         False, "train as the paper's official code does, where ours differs; with --preset paper --backbone resnet50")
     seed: int = option(0, "seed of every random draw")
@@ -118,7 +121,8 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 
 # What the official code does otherwise (`amn_core.train.official`): each of its groups of parameters carries the
 # weight decay too, so that it also decays; and its arithmetic is in single precision.
-OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {"cam": {"weight_decay": 1e-4}, "amn": {}, "irn": {}}
+OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {
+    "cam": {"weight_decay": 1e-4}, "amn": {"label_at": "centre"}, "irn": {}}
 
 # What a stage learns from, and where that comes from.
 LEARNS_FROM = {
@@ -151,6 +155,7 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
         raise ValueError("segmentation has no threshold whose curve a probe could count: leave out --probe")
     if not is_resnet:
         config = replace(config, output_stride=None)
+    config = replace(config, label_at=(config.label_at or "first") if stage == "amn" else None)
     for name in ("epochs", "batch", "crop", "lr"):
         if not getattr(config, name) > 0:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")

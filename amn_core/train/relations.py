@@ -19,10 +19,10 @@ MEASURED_IMAGES = 250
 
 
 def compute_irn_loss(model: nn.Module, batch: tuple[torch.Tensor, ...], config: TrainConfig) -> torch.Tensor:
-    """Compute IRN's loss of a batch, from the pairs of its seeds, resized to stride 4."""
+    """Compute IRN's loss of a batch, from the pairs of its seeds, sampled at the centres of the cells of stride 4."""
     images, _, seed = batch
     edge, displacement = model(images)
-    small_seed = F.interpolate(seed[:, None].float(), size=edge.shape[-2:], mode="nearest")[:, 0].long()
+    small_seed = F.interpolate(seed[:, None].float(), size=edge.shape[-2:], mode="nearest-exact")[:, 0].long()
     return inter_pixel_loss(edge, displacement, small_seed)
 
 

@@ -46,10 +46,14 @@ def compute_cam_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> tor
 
 
 def compute_amn_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
-    """Compute AMN's loss of a batch: per-pixel classification of the seeds, resized to the logits."""
+    """Compute AMN's loss of a batch: per-pixel classification of the seeds, resized to the logits.
+
+    A logit learns the label at the first pixel of its cell, where the features of a strided network lie, or at the
+    centre, where its map is drawn later (`TrainConfig.label_at`).
+    """
     images, labels, seed = batch
     logits = model(images, labels)
-    mode = "nearest-exact" if config.official else "nearest"  # at the centre of each cell, or at its first pixel
+    mode = "nearest-exact" if config.label_at == "centre" else "nearest"
     small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode=mode)[:, 0].long()
     return per_pixel_classification_loss(logits, small_seed, config.epsilon)
 

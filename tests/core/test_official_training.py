@@ -116,8 +116,9 @@ def test_amn_loss_is_the_official_one_on_labels_at_the_centre_of_cells() -> None
     expected = compute_loss_plainly(logits, seed)
     batch = (torch.zeros(2, 3, 64, 64), torch.zeros(2, 20), torch.from_numpy(seed))
     model = Fixed(torch.from_numpy(logits))
-    assert float(compute_amn_loss(model, batch, AMN)) == pytest.approx(expected, abs=1e-5)
-    assert float(compute_amn_loss(model, batch, replace(AMN, official=False))) != pytest.approx(expected, abs=1e-3)
+    config = resolve_train_config(AMN)
+    assert float(compute_amn_loss(model, batch, config)) == pytest.approx(expected, abs=1e-5)
+    assert float(compute_amn_loss(model, batch, replace(config, label_at="first"))) != pytest.approx(expected, abs=1e-3)
 
 
 def test_official_training_starts_from_the_first_of_torchvisions_weights(monkeypatch: pytest.MonkeyPatch) -> None:
