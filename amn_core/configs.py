@@ -270,6 +270,10 @@ class ReproduceConfig:
     refine_background: float | None = option(None, "IRN: threshold below which AMN's background is sure")
     crf_threshold: float | None = option(None, "threshold of the AMN masks that the method crf refines")
     mask_threshold: float | None = option(None, "threshold of IRN's maps for the masks that segmentation learns from")
+    walk_normalisation: str | None = option(
+        None, "of IRN's maps, as in refine: by default largest with the preset paper, and mean with the others",
+        choices=("largest", "mean"))
+    walk_scale: float = option(1.0, "scale of the images for IRN's walk, as in refine")
     methods: str = option(
         "cam,amn-without-lcm,amn", "methods to measure, separated by commas: also crf, irn and segmentation, which go "
         "on from AMN; what one learns from is made along the way")
@@ -297,12 +301,12 @@ SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.45, 0.10), "scenes": (0.
 
 
 # Of AMN's maps, for the seeds that IRN learns from (foreground, background); of AMN's masks for the CRF; and of
-# IRN's maps for the masks that segmentation learns from. Those of `paper` are its own, for the maps of its
-# normalisation. The others are ours: a softmax over background and the image's classes calls a pixel more likely
-# object than not above 0.5, and 0.15 around it is unsure.
+# IRN's maps for the masks that segmentation learns from, which is the CRF's where the walk leaves a threshold its
+# meaning. Those of `paper` are its own, for the maps of its normalisation. The others are ours: a softmax over
+# background and the image's classes calls a pixel more likely object than not above 0.5, and 0.15 around it is unsure.
 REFINE_THRESHOLDS = {"paper": (0.45, 0.15), "minutes": (0.65, 0.35), "scenes": (0.65, 0.35)}
 CRF_THRESHOLDS = {"paper": 0.25, "minutes": 0.5, "scenes": 0.5}
-MASK_THRESHOLDS = {"paper": 0.25, "minutes": 0.25, "scenes": 0.25}
+MASK_THRESHOLD = 0.25  # of IRN's maps, divided by the largest value of the image
 COCO_MASK_THRESHOLD = 0.22  # of IRN's maps on COCO, the one constant of the paper that differs there
 
 
@@ -326,11 +330,17 @@ def resolve_refine_thresholds(config: ReproduceConfig) -> tuple[float, float]:
     return choose_given(config.refine_foreground, foreground), choose_given(config.refine_background, background)
 
 
+def resolve_walk_normalisation(config: ReproduceConfig) -> str:
+    """Resolve the normalisation of IRN's maps: the one given, else that of IRN's code with the preset `paper`."""
+    return config.walk_normalisation or ("largest" if config.preset == "paper" else "mean")
+
+
 def resolve_mask_thresholds(config: ReproduceConfig) -> tuple[float, float]:
     """Resolve where AMN is cut for the CRF, and IRN for segmentation: the thresholds given, else the preset's."""
+    cut = choose_given(config.crf_threshold, CRF_THRESHOLDS[config.preset])
     is_papers_coco = config.preset == "paper" and config.data.partition(":")[0] == "coco"
-    mask = COCO_MASK_THRESHOLD if is_papers_coco else MASK_THRESHOLDS[config.preset]
-    return choose_given(config.crf_threshold, CRF_THRESHOLDS[config.preset]), choose_given(config.mask_threshold, mask)
+    mask = COCO_MASK_THRESHOLD if is_papers_coco else MASK_THRESHOLD
+    return cut, choose_given(config.mask_threshold, cut if resolve_walk_normalisation(config) == "mean" else mask)
 
 
 def choose_given(value: float | None, default: float) -> float:

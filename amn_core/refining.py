@@ -19,7 +19,7 @@ from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.formats.files import hash_file
 from amn_core.formats.levels import save_levels
-from amn_core.formats.maps import LEVELS, compute_map_size, load_stored_map, resize_maps, save_map
+from amn_core.formats.maps import LEVELS, load_stored_map, resize_maps, save_map
 from amn_core.formats.masks import split_mask
 from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
 from amn_core.options import format_command
@@ -31,6 +31,7 @@ from amn_core.sweep.selection import FIXED
 METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}
 CUT_MASKS = 0.5  # maps of finished masks are 0 or 1
 AMN_POWER = 1.3  # of the maps before the walk, in AMN's code; IRN's takes them as they are
+WALK_NORMALISATIONS = {"largest": "largest of the image", "mean": "mean of what the walk brings"}
 FEW_IMAGES = 8
 
 
@@ -50,7 +51,14 @@ class RefineConfig:
     steps: int = option(256, "irn: steps of the random walk")
     radius: int = option(5, "irn: distance below which pixels are neighbours, in pixels of a quarter of the size")
     power: float | None = option(
-        None, "irn: exponent of the maps before the walk; by default 1.3 for AMN and 1 for others, as in their codes")
+        None, "irn: exponent of the maps before the walk; by default 1.3 for AMN and 1 for others, as in their codes, "
+        "and 1 with the normalisation mean")
+    normalisation: str = option(
+        "largest", "irn: divide the maps of an image by their largest value, as in IRN's code, or let each pixel have "
+        "the mean of what the walk brings to it, after which a threshold means what it meant before",
+        choices=("largest", "mean"))
+    scale: float = option(
+        1.0, "irn: scale of the images for the boundaries and the grid of the walk; IRN's code works on sides of 500")
     name: str = option("", "name of the run; by default that of the other with the method, as in AMN + CRF")
     data: str = option("", "data set of the run; by default the one it was made from")
     split: str = option("", "split or path of a list; by default that of the run")
@@ -111,9 +119,11 @@ def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
         return replace(config, threshold=resolve_threshold(config, run))
     if not config.checkpoint:
         raise ValueError("irn needs a model: pass --checkpoint FILE, made by the command train irn")
-    power = config.power or (AMN_POWER if run.method.startswith("amn") else 1.0)
-    config = replace(config, power=power)
+    is_amn = run.method.startswith("amn") and config.normalisation == "largest"
+    config = replace(config, power=config.power or (AMN_POWER if is_amn else 1.0))
     build_walk_config(config)
+    if not 0.1 <= config.scale <= 10:
+        raise ValueError(f"scale is {config.scale}; it must lie between 0.1 and 10")
     return config
 
 
@@ -143,7 +153,7 @@ def build_walk_config(config: RefineConfig) -> Any:
     """Build the parameters of the random walk; ValueError if they make none."""
     from amn_core.refine.random_walk import WalkConfig  # torch is needed where something is computed
 
-    return WalkConfig(config.beta, config.steps, config.radius, config.power)
+    return WalkConfig(config.beta, config.steps, config.radius, config.power, config.normalisation)
 
 
 def find_refinable(dataset: Dataset, run: Run, skip_broken: bool) -> tuple[str, ...]:
@@ -178,8 +188,9 @@ def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images:
     data, data_root = describe_data(config.data)
     is_walk = config.method == "irn"
     kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "classes") if key in run.meta["protocol"]}
+    normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
     protocol = {
-        "normalisation": "largest of the image" if is_walk else "finished masks",
+        "normalisation": normalisation,
         "resize": "bilinear" if is_walk else "none", "ground_truth": "", "ignore": "255 left out"}
     checkpoint = {"checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
                   "backbone": run.meta.get("model", {}).get("backbone", "")} if is_walk else run.meta.get("model", {})
@@ -194,7 +205,8 @@ def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images:
 
 def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
     """Describe how a run was refined, and from what: two runs with the same description hold the same."""
-    names = {"irn": ("beta", "steps", "radius", "power"), "crf": ("threshold", "gt_prob"), "pamr": ("threshold",)}
+    names = {"irn": ("beta", "steps", "radius", "power", "normalisation", "scale"), "crf": ("threshold", "gt_prob"),
+             "pamr": ("threshold",)}
     source = {"name": run.name, "method": run.method, "model": run.meta.get("model", {}),
               "protocol": {k: v for k, v in run.meta["protocol"].items() if k not in ("ground_truth", "classes")}}
     parameters = {name: getattr(config, name) for name in names[config.method]}
@@ -301,8 +313,8 @@ def save_refined_mask(target: Run, source: Source, labels: np.ndarray) -> None:
 def refine_by_walk(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
     """Spread the maps of a batch by the random walk, and write them."""
     walker = load_walker_once(config.checkpoint, config.device, config.precision)
-    maps = [resize_source(source, compute_map_size(*source.image.shape[:2])) for source in sources]
-    spread = walker.walk([source.image for source in sources], maps, build_walk_config(config))
+    maps = [source.cam.astype(np.float32) / np.float32(LEVELS) for source in sources]
+    spread = walker.walk([source.image for source in sources], maps, build_walk_config(config), config.scale)
     for source, cam in zip(sources, spread, strict=True):
         save_map(target.map_path(source.image_id), cam, source.class_ids, source.image.shape[:2])
 

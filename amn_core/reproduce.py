@@ -24,6 +24,7 @@ from amn_core.configs import (
     resolve_refine_thresholds,
     resolve_seed_thresholds,
     resolve_splits,
+    resolve_walk_normalisation,
 )
 from amn_core.counting import count
 from amn_core.distributed import is_main, main_first, wait_for_all
@@ -237,7 +238,8 @@ def walk(stages: Stages, run: Path, folder: Path, data: str, split: str) -> None
     config = stages.config
     refine(RefineConfig(
         run=str(run), method="irn", checkpoint=str(stages.model("irn")), out=str(folder), data=data, split=split,
-        device=config.device, skip_broken=config.skip_broken))
+        normalisation=resolve_walk_normalisation(config), scale=config.walk_scale, device=config.device,
+        skip_broken=config.skip_broken))
 
 
 def make_segmentation_run(stages: Stages, method: str, folder: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 
 from amn_core.constants import METHOD_LABELS
 from amn_core.devices import autocast, choose_device, choose_precision
+from amn_core.extract import resize_pixels
 from amn_core.formats.checkpoints import load_checkpoint
+from amn_core.formats.maps import resize_maps
 from amn_core.models import IRNetwork
 from amn_core.refine.random_walk import WalkConfig, spread_maps
 
@@ -23,12 +25,15 @@ class Walker:
     dtype: torch.dtype
 
     @torch.inference_mode()
-    def infer_edge(self, image: np.ndarray) -> torch.Tensor:
-        """Infer the class boundaries of an image: (H, W, 3) uint8 to (ceil(H/4), ceil(W/4)) float32 in [0, 1].
+    def infer_edge(self, image: np.ndarray, scale: float = 1.0) -> torch.Tensor:
+        """Infer the class boundaries of an image, (H, W, 3) uint8, at a scale of its size.
 
         The logits of the image and of its mirror image are averaged, as in IRN's code.
+
+        Returns:
+            (ceil(H'/4), ceil(W'/4)) float32 in [0, 1], where H' and W' are the sides times `scale`, rounded.
         """
-        pixels = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None]
+        pixels = resize_pixels(torch.from_numpy(image.copy()).to(self.device), scale)
         with autocast(self.device, self.dtype):
             logits, _ = self.model(torch.cat([pixels, pixels.flip(-1)]))
         plain, mirrored = logits[:, 0].float()
@@ -36,18 +41,22 @@ class Walker:
 
     @torch.inference_mode()
     def walk(
-        self, images: Sequence[np.ndarray], maps: Sequence[np.ndarray], config: WalkConfig
+        self, images: Sequence[np.ndarray], maps: Sequence[np.ndarray], config: WalkConfig, scale: float = 1.0
     ) -> list[np.ndarray]:
         """Spread the maps of some images.
 
         Args:
-            images: (H, W, 3) uint8 each. maps: (K, ceil(H/4), ceil(W/4)) float32 in [0, 1] each.
+            images: (H, W, 3) uint8 each. maps: (K, h, w) float32 in [0, 1] each, of any size.
+            scale: of the images, for the boundaries and the grid of the walk.
 
         Returns:
-            Maps of the same sizes, float32 in [0, 1].
+            (K, ceil(H'/4), ceil(W'/4)) float32 in [0, 1] each, as `infer_edge` says.
         """
-        starts = [torch.from_numpy(cam).to(self.device) for cam in maps]
-        spread = spread_maps(starts, [self.infer_edge(image) for image in images], config)
+        edges = [self.infer_edge(image, scale) for image in images]
+        starts = [
+            torch.from_numpy(resize_maps(cam, *edge.shape)).to(self.device)
+            for cam, edge in zip(maps, edges, strict=True)]
+        spread = spread_maps(starts, edges, config)
         return [cam.clamp(0, 1).cpu().numpy() for cam in spread]
 
 

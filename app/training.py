@@ -7,11 +7,12 @@ from typing import Any, get_type_hints
 
 from amn_core.configs import (
     CRF_THRESHOLDS,
-    MASK_THRESHOLDS,
     PRESETS,
     REFINE_THRESHOLDS,
     SEED_THRESHOLDS,
     ReproduceConfig,
+    resolve_mask_thresholds,
+    resolve_walk_normalisation,
 )
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import find_type, format_command
@@ -39,7 +40,9 @@ THRESHOLDS = {
     "background": {preset: low for preset, (_, low) in SEED_THRESHOLDS.items()},
     "refine_foreground": {preset: high for preset, (high, _) in REFINE_THRESHOLDS.items()},
     "refine_background": {preset: low for preset, (_, low) in REFINE_THRESHOLDS.items()},
-    "crf_threshold": CRF_THRESHOLDS, "mask_threshold": MASK_THRESHOLDS,
+    "crf_threshold": CRF_THRESHOLDS,
+    "mask_threshold": {
+        preset: resolve_mask_thresholds(ReproduceConfig(preset=preset))[1] for preset in CRF_THRESHOLDS},
 }
 WRITTEN = {"cam": "CAM", "amn": "AMN", "irn": "IRN", "lr": "learning rate", "crf": "dense CRF"}
 EPOCHS = ("cam_epochs", "amn_epochs", "irn_epochs", "segmentation_epochs")
@@ -78,6 +81,8 @@ def describe_preset(name: str, preset: str) -> str:
     """Describe what an empty field will be: the value of the preset."""
     if name in THRESHOLDS:
         return f"{THRESHOLDS[name][preset]:g}"
+    if name == "walk_normalisation":
+        return resolve_walk_normalisation(ReproduceConfig(preset=preset))
     if name not in FROM_PRESET:
         return "its own"
     stage, entry = FROM_PRESET[name]

@@ -3,7 +3,8 @@
 Source: Ahn and Kwak, Learning Pixel-level Semantic Affinity (CVPR 2018), and Ahn, Cho and Kwak, Weakly
 Supervised Learning of Instance Segmentation with Inter-pixel Relations (CVPR 2019). The walk goes step by step
 with one sparse matrix for any number of images, a block each: K maps of N pixels cost steps × neighbours × N × K
-products, where the N × N matrix raised to a power, as the public code does it, costs N³.
+products, where the N × N matrix raised to a power, as the public code does it, costs N³. The normalisation ``mean``
+is ours.
 """
 
 import warnings
@@ -15,6 +16,7 @@ import torch
 from amn_core.pixel_pairs import build_pairs, find_path_maximum
 
 EPSILON = 1e-5
+NORMALISATIONS = ("largest", "mean")
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,17 @@ class WalkConfig:
     Attributes:
         beta: exponent of the affinities. steps: of the walk, 2^8. radius: pixels of the maps' grid within which a
             step leads. power: exponent of the maps before the first step.
+        normalisation: ``largest``: all maps of an image are divided by the largest value among them + 1e-5, as in
+            the codes of IRN and AMN. ``mean`` (ours): each pixel gets the mean activation of those that the walk
+            brings to it, each counted by 1 − its edge. Nothing is stretched from image to image, so that a threshold
+            means after the walk what it meant before.
     """
 
     beta: float = 10.0
     steps: int = 256
     radius: int = 5
     power: float = 1.3
+    normalisation: str = "largest"
 
     def __post_init__(self) -> None:
         """Refuse parameters that make no walk."""
@@ -37,6 +44,8 @@ class WalkConfig:
             raise ValueError(f"beta is {self.beta} and power is {self.power}; both must be above 0")
         if self.steps < 1 or self.radius < 2:
             raise ValueError(f"steps is {self.steps} and radius is {self.radius}: at least 1 step, and a radius of 2")
+        if self.normalisation not in NORMALISATIONS:
+            raise ValueError(f"normalisation is {self.normalisation!r}; use {' or '.join(NORMALISATIONS)}")
 
 
 def spread_maps(
@@ -46,7 +55,7 @@ def spread_maps(
 
     The affinity of two pixels is (1 − the largest edge between them)^β, that of a pixel with itself 1. In each step
     every pixel takes the mean of its neighbours' activation, weighted by affinity. Maps start at 0 on edges (× 1 −
-    edge). At the end all maps of an image are divided by the largest value among them + 1e-5.
+    edge). At the end they are normalised (`WalkConfig.normalisation`).
 
     Args:
         maps: (K, h, w) float in [0, 1] of each image, on one device; K may be 0 and differ.
@@ -64,27 +73,34 @@ def spread_maps(
             raise ValueError(f"maps of image {i} are {tuple(cam.shape[1:])} but its edges are {tuple(edge.shape)}")
     if not any(len(cam) for cam in maps):
         return [cam.float() for cam in maps]
-    values = stack_values(maps, edges, config.power)
+    values = stack_values(maps, edges, config)
     matrix = build_transitions(edges, config)
     for _ in range(config.steps):
         values = matrix @ values
     parts = values.split([edge.numel() for edge in edges])
-    return [normalise(part.T[:len(cam)].reshape(cam.shape)) for part, cam in zip(parts, maps, strict=True)]
+    is_mean = config.normalisation == "mean"
+    return [
+        divide(part.T[:len(cam)].reshape(cam.shape), part.T[-1].view_as(cam[0]) if is_mean else None)
+        if len(cam) else cam.float() for part, cam in zip(parts, maps, strict=True)]
 
 
-def stack_values(maps: Sequence[torch.Tensor], edges: Sequence[torch.Tensor], power: float) -> torch.Tensor:
-    """Stack what the walk starts from, (N pixels of all images, most maps of one), 0 where an image has fewer."""
+def stack_values(maps: Sequence[torch.Tensor], edges: Sequence[torch.Tensor], config: WalkConfig) -> torch.Tensor:
+    """Stack what the walk starts from, (N pixels of all images, most maps of one), 0 where an image has fewer.
+
+    For the normalisation ``mean`` a last column holds what each pixel counts, 1 − its edge.
+    """
     most = max(len(cam) for cam in maps)
     columns = []
     for cam, edge in zip(maps, edges, strict=True):
-        start = cam.float() ** power * (1 - edge.float())
-        columns.append(torch.nn.functional.pad(start.flatten(1).T, (0, most - len(cam))))
+        weight = 1 - edge.float()
+        start = torch.nn.functional.pad((cam.float() ** config.power * weight).flatten(1).T, (0, most - len(cam)))
+        columns.append(torch.cat([start, weight.view(-1, 1)], 1) if config.normalisation == "mean" else start)
     return torch.cat(columns).contiguous()
 
 
-def normalise(cam: torch.Tensor) -> torch.Tensor:
-    """Divide maps (K, h, w) by the largest value among them."""
-    return cam / (cam.max() + EPSILON) if cam.numel() else cam
+def divide(cam: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """Divide maps (K, h, w) by the largest value among them, or by the weight (h, w) that reached each pixel."""
+    return cam / (cam.max() + EPSILON) if weight is None else cam / weight.clamp(min=torch.finfo(cam.dtype).tiny)
 
 
 def build_transitions(edges: Sequence[torch.Tensor], config: WalkConfig) -> torch.Tensor:

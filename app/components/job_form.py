@@ -108,15 +108,23 @@ def render_field(field: training.Field, preset: str) -> Any:
     if field.kind is bool:
         return st.toggle(**common, value=bool(now))
     if field.choices:
+        if field.default is None:  # open: st.selectbox can be emptied again, and then says what will be taken
+            return st.selectbox(**common, options=list(field.choices), placeholder=describe_empty(field, preset),
+                                index=None if now is None else field.choices.index(now))
         return st.selectbox(**common, options=list(field.choices), index=field.choices.index(now))
     if field.kind is str:
         return st.text_input(**common, value=now)
     least = field.kind(training.LEAST.get(field.name, 0))
     shape = {"step": 1} if field.kind is int else {"format": "%g", "step": None}
-    empty = f"preset: {training.describe_preset(field.name, preset)}"
+    empty = describe_empty(field, preset)
     if field.kind is float:
         return read_number(st.text_input(**common, value="" if now is None else f"{now:g}", placeholder=empty), field)
     return st.number_input(**common, value=now, min_value=least, placeholder=empty, **shape)
+
+
+def describe_empty(field: training.Field, preset: str) -> str:
+    """Describe what an empty field stands for."""
+    return f"preset: {training.describe_preset(field.name, preset)}"
 
 
 def read_number(text: str, field: training.Field) -> float | None:

@@ -11,7 +11,7 @@ from amn_core.cli import main
 from amn_core.data import load_dataset
 from amn_core.formats.checkpoints import save_checkpoint
 from amn_core.formats.levels import save_levels
-from amn_core.formats.maps import LEVELS, compute_map_size, load_stored_map, save_map
+from amn_core.formats.maps import LEVELS, compute_map_size, load_stored_map, resize_maps, save_map
 from amn_core.formats.masks import load_mask
 from amn_core.formats.runs import load_run, save_run
 from amn_core.models import build_model
@@ -89,6 +89,28 @@ def test_walk_spreads_the_maps_between_the_edges(source: Path, irn: Path, tmp_pa
         expected = spread_maps([torch.from_numpy(cam / np.float32(LEVELS))], [edge], WalkConfig(steps=9))[0]
         assert np.array_equal(found_ids, class_ids) and found.shape == cam.shape
         assert np.abs(found / LEVELS - expected.numpy()).max() < 0.5 / LEVELS + 1e-4
+
+
+def test_walk_on_a_finer_grid_is_kept_there_and_leaves_thresholds_their_meaning(source, irn, tmp_path) -> None:
+    out, more = tmp_path / "out", ("--normalisation", "mean", "--scale", "1.5", "--steps", "9")
+    assert run_refine(source, out, "irn", "--checkpoint", str(irn), *more) == 0
+    run, image_id, walker = load_run(out), "scene_000001", load_walker(irn, "cpu")
+    assert run.meta["refinement"]["parameters"]["power"] == 1 and "mean" in run.meta["protocol"]["normalisation"]
+    cam, _, size = load_stored_map(load_run(source).map_path(image_id))
+    found = load_stored_map(run.map_path(image_id))[0]
+    edge = walker.infer_edge(load_dataset(SPEC, "train").image(image_id), 1.5)
+    assert found.shape[1:] == edge.shape == compute_map_size(*(round(1.5 * side) for side in size))
+    start = torch.from_numpy(resize_maps(cam / np.float32(LEVELS), *edge.shape))
+    expected = spread_maps([start], [edge], WalkConfig(steps=9, power=1, normalisation="mean"))[0]
+    assert np.abs(found / LEVELS - expected.numpy()).max() < 0.5 / LEVELS + 1e-4
+    assert cam.min() <= found.min() and found.max() <= cam.max()
+    assert run.map(image_id)[0].shape[1:] == size  # at the image's size, as every map
+
+
+@pytest.mark.parametrize(("option", "value"), [("--scale", "0"), ("--scale", "99"), ("--power", "-1")])
+def test_walk_out_of_range_is_refused(source, irn, tmp_path, capsys, option: str, value: str) -> None:
+    assert run_refine(source, tmp_path / "out", "irn", "--checkpoint", str(irn), option, value) == 1
+    assert f"{option[2:]} is {value}" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_edges_of_a_mirrored_image_are_mirrored(irn: Path) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from amn_core.bundling import strip_path
-from amn_core.configs import ReproduceConfig, resolve_mask_thresholds, resolve_refine_thresholds
+from amn_core.configs import (
+    ReproduceConfig,
+    resolve_mask_thresholds,
+    resolve_refine_thresholds,
+    resolve_walk_normalisation,
+)
 from amn_core.estimate import estimate, format_estimate
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.masks import load_mask
@@ -91,6 +96,9 @@ def test_thresholds_of_the_refinement_are_the_papers_under_its_preset() -> None:
     paper = ReproduceConfig(preset="paper")
     assert resolve_refine_thresholds(paper) == (0.45, 0.15) and resolve_mask_thresholds(paper) == (0.25, 0.25)
     assert resolve_mask_thresholds(ReproduceConfig(preset="paper", data="coco:ROOT")) == (0.25, 0.22)
+    assert resolve_walk_normalisation(paper) == "largest"
+    ours = ReproduceConfig(preset="minutes", crf_threshold=0.3)
+    assert resolve_walk_normalisation(ours) == "mean" and resolve_mask_thresholds(ours) == (0.3, 0.3)
     given = ReproduceConfig(preset="paper", refine_background=0.0, mask_threshold=0.4)
     assert resolve_refine_thresholds(given) == (0.45, 0.0) and resolve_mask_thresholds(given) == (0.25, 0.4)
 
