@@ -79,6 +79,7 @@ def select_run(
     classes, sizes = choose_classes(config.classes, run), parse_sizes(config.labels)
     scored = select_part(counts, config.part)
     seen = scored if config.histograms == "counts" else count_blindly(run, scored)
+    cams = order_cams(run, cams)
     cam = next((c for c in (match_images(one.counts(), scored) for one in cams) if c is not None), None)
     if cam is not None and config.histograms == "maps":
         cam = next((count_blindly(one, cam) for one in cams if set(cam.image_ids) <= set(one.map_ids)), None)
@@ -88,6 +89,13 @@ def select_run(
         rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
     same, place = {"run": run.name, "method": run.method}, {"images": len(scored.image_ids), "part": config.part}
     return [same | row | place for row in sorted(rows, key=lambda row: row["regret"])]
+
+
+def order_cams(run: Run, cams: Sequence[Run]) -> list[Run]:
+    """Order CAMs by what they are worth to a run: itself, then those of its backbone, then the others."""
+    backbone = run.meta.get("model", {}).get("backbone", "")
+    return sorted(cams, key=lambda cam: (
+        cam.path != run.path, cam.meta.get("model", {}).get("backbone", "") != backbone))
 
 
 def score_selectors(

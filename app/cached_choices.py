@@ -28,10 +28,12 @@ def load_choices(run: Run, averaging: str, classes: tuple[str, ...], images: tup
 
 
 def find_cam(run: Run) -> Run | None:
-    """Find a CAM on the same data that lends the area of its mask: the run itself, or the first with counts."""
+    """Find a CAM on the same data that lends the area of its mask: the run itself, or one of its backbone first."""
+    from amn_core.selecting import order_cams
+
     group = next(runs for runs in cached.group_runs().values() if run.path in {one.path for one in runs.values()})
     cams = [one for one in group.values() if one.method == "cam" and one.has_counts]
-    return run if run.method == "cam" else next(iter(cams), None)
+    return run if run.method == "cam" else next(iter(order_cams(run, cams)), None)
 
 
 @st.cache_resource(max_entries=48, show_spinner="Choosing thresholds in every way…")

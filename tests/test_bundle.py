@@ -11,6 +11,7 @@ from amn_core.configs import CompareConfig
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.files import hash_file
 from amn_core.formats.runs import find_runs, load_run
+from amn_core.selecting import order_cams
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 RUNS = find_runs(ROOT)
@@ -92,3 +93,13 @@ def test_readme_prints_what_compare_gives() -> None:
         peak, oracle, lost, mean = (f"{100 * value:.1f}" for value in percent)
         rest = [f"{run[key]:.3f}" for key in ("plateau", "plateau_share", "gap", "auc", "imbalance")]
         assert rows[run["name"]] == [peak, f"{run['peak_threshold']:.3f}", oracle, lost, mean, *rest]
+
+
+def test_cam_that_lends_its_area_is_the_run_itself_or_of_the_same_backbone() -> None:
+    runs = {place: load_run(ROOT / place) for place in (
+        "voc-animals/cam", "voc-animals/amn", "voc-resnet50/cam", "voc-resnet50/amn")}
+    cams = [run for run in runs.values() if run.method == "cam"]
+    for place, run in runs.items():
+        first = order_cams(run, cams)[0]
+        assert first.path == runs[f"{place.partition('/')[0]}/cam"].path
+        assert order_cams(run, cams[::-1])[0].path == first.path
