@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from amn_core.importing import ImportConfig
 
 SHOWN = 10
+NUMBERINGS = {"80": "", "91": ", in COCO's own ids", "80+91": ", their classes raised by 91"}
 
 
 def build_report(
     config: "ImportConfig", recognised: Recognised | None, dataset: Dataset, files: Mapping[str, Any],
-    notes: Sequence[dict[str, Any]], broken: dict[str, str], counts: Counts,
+    notes: Sequence[dict[str, Any]], broken: dict[str, str], counts: Counts, written_as: str = "80",
 ) -> dict[str, Any]:
     """Build what the command reports; see `run_import`."""
     missing = [image_id for image_id in dataset.ids if image_id not in files]
@@ -34,7 +35,8 @@ def build_report(
         "peak_miou": summary.peak_miou, "peak_threshold": summary.peak_threshold,
     }
     if recognised is None:
-        return report | {"recognised": {"description": "finished masks"}, "masks": score_masks(notes)}
+        return report | {
+            "recognised": {"description": "finished masks" + NUMBERINGS[written_as]}, "masks": score_masks(notes)}
     return report | {"recognised": asdict(recognised) | {"description": recognised.describe()}}
 
 

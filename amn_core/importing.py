@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from amn_core.configs import describe_config, option
-from amn_core.constants import METHODS
+from amn_core.constants import COCO_CLASSES, METHODS
 from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.data.coco_masks import find_writing
+from amn_core.formats.coco_labels import decode_labels
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.levels import TOP, quantise_maps, save_levels
@@ -41,6 +43,7 @@ from amn_core.sweep.confusion import count_mask
 SAMPLES = 24
 CHUNK = 32
 FEW_IMAGES = 300
+MASKS_READ = 2000
 KEPT = ("full", "quarter", "none")
 UNSURE = ("background", "ignore")
 
@@ -76,6 +79,7 @@ class ImportPlan:
     out: str
     recognised: Recognised | None
     fingerprint: str
+    written_as: str = "80"  # finished masks of COCO: their numbering (amn_core.formats.coco_labels)
 
 
 def run_import(config: ImportConfig) -> dict[str, Any]:
@@ -119,8 +123,22 @@ def build_plan(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> Imp
     name = config.name or Path(config.maps).resolve().name
     out = config.out or str(Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.").lower() or "imported"))
     config = replace(config, name=name)
-    recognised = None if folder.kind == "masks" else recognise_folder(config, dataset, folder)
-    return ImportPlan(config, out, recognised, folder.fingerprint)
+    if folder.kind == "masks":
+        return ImportPlan(config, out, None, folder.fingerprint, find_numbering(config, dataset, folder))
+    return ImportPlan(config, out, recognise_folder(config, dataset, folder), folder.fingerprint)
+
+
+def find_numbering(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> str:
+    """Find how finished masks number their classes: on COCO in three ways, elsewhere in one.
+
+    Raises:
+        DataError: values that fit none, or several that name different classes.
+    """
+    if dataset.class_names != COCO_CLASSES:
+        return "80"
+    labels = {folder.files[i][0][1]: dataset.class_ids(i) for i in dataset.ids if i in folder.files}
+    spread = list(labels)[::max(1, len(labels) // MASKS_READ)]
+    return find_writing(spread, Path(config.maps), labels, skip_broken=True)
 
 
 def recognise_folder(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> Recognised:
@@ -236,7 +254,7 @@ def read_finished_mask(
         FormatError: another size than the ground truth (labels are not resized), or a class that is none.
     """
     path = folder.files[image_id][0][1]
-    labels = load_mask(path)
+    labels = renumber(load_mask(path), plan.written_as, path)
     if labels.shape != tuple(size):
         raise FormatError(f"{path}: mask is {labels.shape[0]}×{labels.shape[1]} but the image is {size[0]}×{size[1]}")
     levels, class_ids = split_mask(labels)
@@ -246,6 +264,16 @@ def read_finished_mask(
         note["confusion"] = note["confusion"] + count_mask(labels, gt, n_classes)
         gt = np.where(labels == 255, 255, gt).astype(np.uint8) if plan.config.unsure == "ignore" else gt
     return levels, class_ids, gt
+
+
+def renumber(labels: np.ndarray, written_as: str, path: Path) -> np.ndarray:
+    """Turn the values of a mask, (H, W) uint8, into class indices, 255 unsure; FormatError for one that is none."""
+    if written_as == "80":
+        return labels
+    try:
+        return decode_labels(labels, written_as, str(path))
+    except ValueError as error:
+        raise FormatError(str(error)) from None
 
 
 def keep_maps(
@@ -285,7 +313,7 @@ def finish_import(plan: ImportPlan, dataset: Dataset, folder: MapFolder) -> dict
     present = set(counts.image_ids)
     counts = counts.select([image_id for image_id in dataset.ids if image_id in present])
     save_counts(Path(plan.out) / "counts.npz", counts)
-    report = build_report(plan.config, plan.recognised, dataset, folder.files, notes, broken, counts)
+    report = build_report(plan.config, plan.recognised, dataset, folder.files, notes, broken, counts, plan.written_as)
     meta = build_meta(plan.config, plan.recognised, dataset, report) | {
         "import": {"plan": describe_plan(plan), "report": report}}
     run = save_run(plan.out, meta)

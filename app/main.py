@@ -38,8 +38,18 @@ def build_pages() -> dict[str, list]:
     return {section: found for section, found in pages.items() if found}
 
 
+def do_nothing() -> None:
+    """Stand for a page that sends on to another before it runs."""
+
+
 st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
-page = st.navigation(build_pages(), position="top")
+pages = build_pages()
+first = next(iter(pages.values()))[0]
+# The first page lives at the root; the address that all others would suggest for it leads there too.
+pages.setdefault("", []).append(st.Page(do_nothing, title=first.title, url_path="explore", visibility="hidden"))
+page = st.navigation(pages, position="top")
+if page.url_path == "explore":
+    st.switch_page(first, query_params=st.query_params.to_dict())
 render_frame()
 state.begin(page.url_path)
 try:

@@ -97,13 +97,16 @@ def read_mask(path: Path, written_as: str) -> np.ndarray:
         raise DataError(str(error)) from None
 
 
-def find_writing(paths: Iterable[Path], folder: Path, labels: dict[Path, np.ndarray] | None = None) -> str:
+def find_writing(
+    paths: Iterable[Path], folder: Path, labels: dict[Path, np.ndarray] | None = None, skip_broken: bool = False
+) -> str:
     """Find how the masks of a folder are written (see formats/coco_labels), from no more masks than it takes.
 
     Args:
         paths: masks to look at, spread over the folder; at most `SAMPLED` are read.
         folder: where the note ``mask_values.txt`` may say it (80, 91 or 80+91), which ends all doubt.
         labels: image labels by path, where annotations tell them: masks read as 80 or 91 must agree with them.
+        skip_broken: pass over masks that cannot be read, which somebody else reports.
 
     Raises:
         DataError: values that fit nothing, or fit two writings that differ on them.
@@ -114,7 +117,12 @@ def find_writing(paths: Iterable[Path], folder: Path, labels: dict[Path, np.ndar
     seen: set[int] = set()
     votes = dict.fromkeys(WRITTEN_AS, 0)
     for path in list(paths)[:SAMPLED]:
-        values = [int(value) for value in np.unique(load_label_image(path, 256))]
+        try:
+            values = [int(value) for value in np.unique(load_label_image(path, 256))]
+        except DataError:
+            if skip_broken:
+                continue
+            raise
         seen.update(values)
         fitting = find_writings(seen)
         if not fitting:

@@ -83,6 +83,13 @@ def test_drag_changes_mask_and_number_at_once_and_the_url_on_release(open_page, 
     wait_for_query(page, "t", moved)
 
 
+def test_name_of_the_first_screen_as_an_address_leads_to_it(open_page, group, scenes):
+    page = open_page("explore", data=group, image=scenes.ids[1], t="0.200")
+    page.wait_for_selector(READY.format(scenes.ids[1]))
+    assert urlsplit(page.url).path == "/" and read_query(page)["t"] == "0.200"
+    assert float(read_threshold(page)) == 0.2
+
+
 def test_scores_equal_the_counts_at_every_threshold_tried(open_page, group, scenes, runs):
     image = scenes.ids[1]
     page = open_image(open_page, group, image, t="0.000")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from amn_core.counting import describe_ground_truth, has_mask
 from amn_core.data import DataError, coco_index, find_problems, load_dataset, select_ids
 from amn_core.data.coco_masks import draw_mask
 from amn_core.formats.coco_labels import decode_labels, find_writings
+from amn_core.importing import ImportConfig, run_import
 from tests.data.coco_maker import CATEGORIES, NUMBERS, SIZE, build_objects, draw_slowly, is_inside, make_coco
 
 IDS = tuple(f"COCO_train2014_{number:012d}" for number in NUMBERS)
@@ -30,7 +32,7 @@ def root(tmp_path):
 
 def save_masks(folder, masks):
     """Save masks as greyscale PNGs."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, mask in masks.items():
         Image.fromarray(np.asarray(mask, np.uint8)).save(folder / f"{name}.png")
 
@@ -234,6 +236,30 @@ def test_ready_made_masks_come_first_and_are_told_apart(root, written_as, folder
         np.testing.assert_array_equal(dataset.gt(image_id), drawn[image_id])
     assert dataset.ground_truth == f"{folder.split('/')[0]} (written as {written_as})"
     assert dataset.mask_paths[IDS[0]].parent == root / folder
+
+
+@pytest.mark.parametrize("written_as", WRITE)
+def test_finished_masks_of_a_method_are_imported_in_any_numbering(root, tmp_path, written_as, capsys):
+    spec, folder = f"coco:{root}", tmp_path / "theirs"
+    drawn = {i: load_dataset(spec, "train").gt(i) for i in IDS}
+    save_masks(folder, {i: WRITE[written_as](mask.astype(int)) for i, mask in drawn.items()})
+    report = run_import(ImportConfig(maps=str(folder), data=spec, out=str(tmp_path / "run"), kind="masks"))
+    assert report["peak_miou"] == 1 and report["images"] == len(IDS)
+    said = {"80": "finished masks", "91": "finished masks, in COCO's own ids",
+            "80+91": "finished masks, their classes raised by 91"}
+    assert report["recognised"]["description"] == said[written_as]
+
+
+def test_finished_mask_of_another_numbering_than_the_rest_is_named(root, tmp_path):
+    spec, folder = f"coco:{root}", tmp_path / "theirs"
+    save_masks(folder, {i: load_dataset(spec, "train").gt(i).astype(int) + 91 for i in IDS})
+    (folder / f"{IDS[0]}.png").write_bytes(b"no image")
+    config = ImportConfig(maps=str(folder), data=spec, out=str(tmp_path / "run"), kind="masks", skip_broken=True)
+    report = run_import(config)
+    assert list(report["broken"]) == [IDS[0]] and report["peak_miou"] == 1
+    save_masks(folder, {IDS[0]: np.array([[0, 12, 200]])})
+    with pytest.raises(ValueError, match="fit neither 0–80"):
+        run_import(replace(config, out=str(tmp_path / "other")))
 
 
 def test_ready_made_masks_need_no_annotations(tmp_path):
