@@ -22,6 +22,7 @@ SCREENS = {
     ),
     "Lessons": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
 }
+FIRST = "explore"  # at the root, whatever its path is said to be; its own name is kept free to lead there, too
 
 
 def build_pages() -> dict[str, list]:
@@ -29,8 +30,8 @@ def build_pages() -> dict[str, list]:
     folder = Path(__file__).resolve().parent / "screens"
     pages = {
         section: [
-            st.Page(folder / f"{name}.py", title=title, url_path=Path(name).name.replace("_", "-"),
-                    default=name == "explore")
+            st.Page(folder / f"{name}.py", title=title, default=name == FIRST,
+                    url_path="root" if name == FIRST else Path(name).name.replace("_", "-"))
             for name, title in screens if (folder / f"{name}.py").is_file()
         ]
         for section, screens in SCREENS.items()
@@ -44,11 +45,10 @@ def do_nothing() -> None:
 
 st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
 pages = build_pages()
-first = next(iter(pages.values()))[0]
-# The first page lives at the root; the address that all others would suggest for it leads there too.
-pages.setdefault("", []).append(st.Page(do_nothing, title=first.title, url_path="explore", visibility="hidden"))
+first = pages[""][0]
+pages[""].append(st.Page(do_nothing, title=first.title, url_path=FIRST, visibility="hidden"))
 page = st.navigation(pages, position="top")
-if page.url_path == "explore":
+if page.url_path == FIRST:
     st.switch_page(first, query_params=st.query_params.to_dict())
 render_frame()
 state.begin(page.url_path)
