@@ -97,7 +97,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
         "epochs": 3, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
         "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
     ("minutes", "irn"): {
-        "epochs": 2, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "sgd",
+        "epochs": 6, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "sgd",
         "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
     ("minutes", "segmentation"): {
         "epochs": 5, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
