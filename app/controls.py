@@ -86,7 +86,8 @@ def render_runs(runs: dict[str, Run]) -> list[str]:
         chosen = tuple(st.session_state["widget:runs"])
         state.put("runs", () if list(chosen) == first else chosen)
 
-    st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store)
+    st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store,
+             wrap=True)
     return marked
 
 
