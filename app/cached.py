@@ -67,9 +67,10 @@ def load_image_scores(run: Run, averaging: str = "union", classes: tuple[str, ..
 @st.cache_resource(max_entries=48, show_spinner="Scoring every image at every threshold…")
 def read_image_scores(path: str, modified: int, averaging: str, classes: tuple, _run: Run):
     """Score the images, once for each version of the counts and each choice of classes."""
-    from amn_core.sweep.scores import score_images
+    from amn_core.sweep.scores import drop_image_thresholds, score_images
 
-    return score_images(load_counts(_run), averaging, list(classes) or None)
+    scores = score_images(load_counts(_run), averaging, list(classes) or None)
+    return drop_image_thresholds(scores) if _run.is_masks else scores
 
 
 @st.cache_resource(ttl="60s", max_entries=16, show_spinner=False)

@@ -193,6 +193,11 @@ def bind_run(name: str, keys: list[str], default: int) -> dict:
     return state.bind(name, keys)
 
 
+def find_last_with_maps(runs: dict[str, Run]) -> int:
+    """Find the place of the last run that has thresholds; the last one if all are finished masks."""
+    return next((i for i, run in reversed(list(enumerate(runs.values()))) if not run.is_masks), -1)
+
+
 def take_subset(images: tuple[str, ...]) -> None:
     """Let only some images count, and go to their curves."""
     state.put("subset", images)

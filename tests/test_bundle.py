@@ -16,7 +16,8 @@ from amn_core.selecting import order_cams
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 RUNS = find_runs(ROOT)
 PATH = re.compile(r'[" ](/|[A-Z]:\\\\)\w')
-RESNET = tuple(str(ROOT / "voc-resnet50" / name) for name in ("cam", "amn-without-lcm", "amn", "crf", "irn"))
+RESNET = tuple(str(ROOT / "voc-resnet50" / name) for name in (
+    "cam", "amn-without-lcm", "amn", "crf", "irn-largest", "irn", "segmentation"))
 VOC = tuple(str(ROOT / "voc-animals" / method) for method in ("cam", "amn-without-lcm", "amn"))
 
 
@@ -26,7 +27,7 @@ def test_three_methods_are_bundled_for_each_data_set() -> None:
         methods[run.path.parent.name].add(run.method)
     three = {"cam", "amn-without-lcm", "amn"}
     assert methods == {
-        "scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn"}, "voc-no-crf": {"amn"}}
+        "scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn", "segmentation"}, "voc-no-crf": {"amn"}}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.path.parent.name}-{run.path.name}")
@@ -71,10 +72,17 @@ def test_amn_gains_on_real_images_and_loses_less_to_the_one_threshold(part: str)
 
 @pytest.mark.parametrize("part", ["all", "even", "odd"])
 def test_resnet_meets_both_conditions_of_the_paper(part: str) -> None:
-    cam, without_lcm, amn, crf, _ = compare(CompareConfig(runs=RESNET, part=part))["runs"]
+    cam, without_lcm, amn, crf, *_ = compare(CompareConfig(runs=RESNET, part=part))["runs"]
     assert crf["peak_miou"] > amn["peak_miou"] > without_lcm["peak_miou"] > cam["peak_miou"] + 0.15
     assert amn["imbalance"] < 0.6 * cam["imbalance"] and amn["gap"] > cam["gap"] + 0.1
     assert amn["plateau"] > 1.5 * cam["plateau"] and amn["auc"] > cam["auc"] + 0.05
+
+
+@pytest.mark.parametrize("part", ["all", "even", "odd"])
+def test_walk_that_stretches_no_image_loses_less_to_the_one_threshold(part: str) -> None:
+    amn, _, largest, mean, _ = compare(CompareConfig(runs=RESNET[2:], part=part))["runs"]
+    assert mean["peak_miou"] > max(amn["peak_miou"], largest["peak_miou"]) + 0.03
+    assert mean["oracle_miou"] - mean["peak_miou"] < 0.7 * (largest["oracle_miou"] - largest["peak_miou"])
 
 
 @pytest.mark.parametrize("part", ["all", "even", "odd"])
@@ -93,6 +101,29 @@ def test_readme_prints_what_compare_gives() -> None:
         peak, oracle, lost, mean = (f"{100 * value:.1f}" for value in percent)
         rest = [f"{run[key]:.3f}" for key in ("plateau", "plateau_share", "gap", "auc", "imbalance")]
         assert rows[run["name"]] == [peak, f"{run['peak_threshold']:.3f}", oracle, lost, mean, *rest]
+
+
+def test_readme_prints_the_chain_with_resnet_as_compare_gives_it() -> None:
+    lines = (ROOT.parent / "README.md").read_text(encoding="utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("| CAM (the seed)"))
+    runs = compare(CompareConfig(runs=RESNET, intervals=True))["runs"]
+    for run, line in zip(runs, lines[first:], strict=False):
+        name, peak, interval, gain, *rest = [cell.strip() for cell in line.split("|")[1:-1]]
+        assert name.split(",")[0].split(" (")[0] == run["name"].split(",")[0]
+        assert peak == write_points(run["peak_miou"]) and interval == " to ".join(map(write_points, run["peak_interval"]))
+        if run is not runs[0]:
+            low, high = map(write_points, run["gain_interval"])
+            assert gain == f"{write_points(run['gain'], '+')} ({low} to {high})"
+        if run["plateau"] is None:  # no threshold changes finished masks
+            assert not any(rest)
+            continue
+        keys = ("plateau", "gap", "auc", "imbalance")
+        assert rest == [f"{run['peak_threshold']:.3f}", write_points(run["oracle_miou"] - run["peak_miou"]),
+                        *(f"{run[key]:.3f}" for key in keys)]
+
+
+def write_points(value: float, sign: str = "") -> str:
+    return f"{100 * value:{sign}.1f}".replace("-", "−")
 
 
 def test_cam_that_lends_its_area_is_the_run_itself_or_of_the_same_backbone() -> None:

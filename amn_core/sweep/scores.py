@@ -159,6 +159,16 @@ def drop_thresholds(summary: Summary) -> Summary:
     )
 
 
+def drop_image_thresholds(scores: ImageScores) -> ImageScores:
+    """Rewrite the scores of images of finished masks, as `drop_thresholds` does those of a run: one mIoU an image.
+
+    The best threshold becomes NaN, and nothing is lost to any. `oracle_areas` stay.
+    """
+    column = scores.miou[:, find_threshold(scores.thresholds, MASK_LEVEL)]
+    return replace(scores, miou=np.repeat(column[:, None], len(scores.thresholds), 1), best_miou=column.copy(),
+                   best_threshold=np.full_like(scores.best_threshold, np.nan))
+
+
 def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: float | None) -> dict:
     confusion, grid = score_confusion(counts), counts.thresholds
     kept = None if classes is None else find_classes(counts.class_names, classes)

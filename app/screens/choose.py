@@ -1,5 +1,7 @@
 """Choose a threshold: with no ground truth, with a little, and what each choice costs."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import cached_choices, choice_charts, choices, controls, state
@@ -15,6 +17,11 @@ def render() -> None:
     if choice is None:
         return
     controls.render_notes(choice)
+    choice = replace(choice, runs={key: run for key, run in choice.runs.items() if not run.is_masks})
+    if not choice.runs:
+        st.info("The chosen runs are finished masks: they have no threshold to choose. Choose a run with maps.",
+                icon=":material/rule:")
+        return
     key, part = render_questions(choice)
     left, right = st.columns([7, 5], gap="medium")
     with left:

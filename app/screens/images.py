@@ -29,7 +29,7 @@ def render() -> None:
         return
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with bar:
-        st.markdown(describe_table(table, choice.threshold), width="stretch")
+        st.markdown(describe_table(table, choice, key), width="stretch")
         st.segmented_control("Show as", list(SHAPES), format_func=SHAPES.get, required=True,
                              label_visibility="collapsed", **state.bind("sheet"))
     if state.get("sheet"):
@@ -43,7 +43,7 @@ def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
     names = {key: choice.styles[key].label for key in choice.runs}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         key = st.selectbox("Figures of", list(names), format_func=names.get, width=180,
-                           **controls.bind_run("of", list(names), -1))
+                           **controls.bind_run("of", list(names), controls.find_last_with_maps(choice.runs)))
         table = build_images(choice, key)
         find = st.text_input("Find image", placeholder="Part of its name", width=150, **state.bind("find"))
         classes = [None, *sorted({name for present in table["classes"] for name in present})]
@@ -87,10 +87,13 @@ def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) ->
         render_download(choice, choice.runs[key], table)
 
 
-def describe_table(table: pd.DataFrame, threshold: float) -> str:
+def describe_table(table: pd.DataFrame, choice: controls.Choice, key: str) -> str:
     """Describe the images of a table in one line."""
-    return (f"**{len(table)} images** · at {threshold:.3f} an image loses {table['regret'].mean() * 100:.1f} points on "
-            f"average, half of them more than {table['regret'].median() * 100:.1f}")
+    if choice.runs[key].is_masks:
+        return f"**{len(table)} images** · finished masks, which lose nothing to a threshold: they have none"
+    mean, median = table["regret"].mean() * 100, table["regret"].median() * 100
+    return (f"**{len(table)} images** · at {choice.threshold:.3f} an image loses {mean:.1f} points on average, half of "
+            f"them more than {median:.1f}")
 
 
 def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> None:
@@ -133,7 +136,10 @@ def render_tile(choice: controls.Choice, run: Run, row: pd.Series) -> None:
         st.caption(f":material/broken_image: {error}")
     st.button(row["image"], type="tertiary", help="Open in Explore", on_click=controls.open_image,
               args=(row["image"], choice), key=f"tile:{row['image']}")
-    st.caption(f"loses {row['regret'] * 100:.1f} · best at {row['best_threshold']:.3f}")
+    if run.is_masks:
+        st.caption(f"mIoU {row['miou'] * 100:.1f} %")
+    else:
+        st.caption(f"loses {row['regret'] * 100:.1f} · best at {row['best_threshold']:.3f}")
 
 
 render()

@@ -12,7 +12,7 @@ from amn_core.formats.runs import load_run
 from amn_core.models import build_model
 from amn_core.segmenting import SegmentConfig, segment
 from amn_core.sweep import summarise
-from amn_core.sweep.scores import drop_thresholds
+from amn_core.sweep.scores import drop_image_thresholds, drop_thresholds, score_images
 
 NAME, COLOUR = "Segmentation", METHOD_COLOURS["segmentation"]
 
@@ -54,6 +54,26 @@ def test_every_view_of_curves_takes_it(open_app, group, segmentation_run, view):
 @pytest.mark.parametrize("screen", ["explore", "images", "activation", "choose", "figures", "photo"])
 def test_every_screen_opens_with_it(open_app, group, segmentation_run, screen):
     assert not open_app(screen, data=group).exception
+
+
+def test_images_start_with_a_run_that_has_a_threshold_and_show_masks_without(open_app, group, segmentation_run):
+    at = open_app("images", data=group, t="0.300")
+    chosen = next(box for box in at.selectbox if box.label == "Figures of")
+    assert chosen.value != "segmentation" and "at 0.300 an image loses" in at.markdown[0].value + at.markdown[-1].value
+    chosen.set_value("segmentation").run()
+    assert not at.exception and any("finished masks, which lose nothing" in one.value for one in at.markdown)
+    table = at.dataframe[-1].value
+    scores = drop_image_thresholds(score_images(segmentation_run.counts()))
+    assert table["best_threshold"].isna().all() and (table["regret"] == 0).all()
+    assert sorted(table["miou"]) == pytest.approx(sorted(100 * scores.best_miou))
+
+
+def test_choose_leaves_masks_out_and_says_so_where_there_is_nothing_else(open_app, group, segmentation_run):
+    at = open_app("choose", data=group)
+    offered = next(one for one in at.get("button_group") if one.label == "Run")
+    assert len(offered.options) == 3 and NAME not in str(offered.options)
+    at = open_app("choose", data=group, runs="segmentation")
+    assert not at.exception and "no threshold to choose" in at.info[0].value
 
 
 def test_explore_lists_it_among_the_methods(open_app, group, segmentation_run):
