@@ -27,6 +27,15 @@ PRESET_NAMES = {"minutes": "minutes on a CPU", "paper": "paper", "scenes": "draw
 # In the form's first rows, in this order; the command line has names for what no form should ask.
 MAIN = ("data", "train_split", "split", "methods", "preset", "backbone", "device")
 HIDDEN = ("out", "bundle", "bundle_models")
+# The others in groups, by what they are about; one that is in none comes last, so that no new option is lost.
+GROUPS = {
+    "Data and weights": ("measure_data", "classes", "weights", "stride_on", "skip_broken"),
+    "Seeds of CAM": ("foreground", "background", "crf"),
+    "Training": ("cam_epochs", "amn_epochs", "cam_lr", "amn_lr", "batch", "crop", "seed", "probe"),
+    "CRF, IRN and segmentation": (
+        "crf_threshold", "refine_foreground", "refine_background", "irn_epochs", "walk_normalisation", "walk_scale",
+        "mask_threshold", "segmentation_epochs"),
+}
 PROBE = 24
 # Where a None in the config is filled in from: the stage of the preset, and its entry.
 FROM_PRESET = {
@@ -45,6 +54,7 @@ THRESHOLDS = {
         preset: resolve_mask_thresholds(ReproduceConfig(preset=preset))[1] for preset in CRF_THRESHOLDS},
 }
 WRITTEN = {"cam": "CAM", "amn": "AMN", "irn": "IRN", "lr": "learning rate", "crf": "dense CRF"}
+EMPTY = {"measure_data": "the same data", "classes": "all"}  # what an empty text stands for
 EPOCHS = ("cam_epochs", "amn_epochs", "irn_epochs", "segmentation_epochs")
 LEAST = dict.fromkeys(EPOCHS, 1) | {"batch": 1, "crop": 32, "probe": 0, "seed": 0}
 
@@ -75,6 +85,13 @@ def list_fields() -> dict[str, Field]:
             PROBE if field.name == "probe" else field.default, field.metadata["help"],
             tuple(field.metadata.get("choices") or ()))
         for field in fields(ReproduceConfig) if field.name not in HIDDEN}
+
+
+def list_groups() -> dict[str, list[Field]]:
+    """List the fields behind *More options* by group, each once."""
+    known = {name: field for name, field in list_fields().items() if name not in MAIN}
+    groups = {title: [known.pop(name) for name in names] for title, names in GROUPS.items()}
+    return groups | ({"Others": list(known.values())} if known else {})
 
 
 def describe_preset(name: str, preset: str) -> str:

@@ -16,6 +16,7 @@ ICONS = {"ok": ":green[:material/check_circle:]", "warning": ":orange[:material/
 VALUES = "train-values"
 SCENES = "scenes"
 FAILURE = "train-failure"
+ROW = 4
 
 
 def render_form() -> None:
@@ -24,7 +25,7 @@ def render_form() -> None:
     fields = training.list_fields()
     values = render_main(fields)
     with st.expander("More options", icon=":material/tune:"):
-        values |= render_more([fields[name] for name in fields if name not in training.MAIN], values["preset"])
+        values |= render_more(values["preset"])
     config = training.build_config(values)
     st.caption("The same from the command line:")
     st.code(training.write_command(config), language="bash", wrap_lines=True)
@@ -91,13 +92,17 @@ def choose(name: str, options: list[str], help_text: str, label: str, is_open: b
     return chosen or options[0]
 
 
-def render_more(fields: list[training.Field], preset: str) -> dict[str, Any]:
-    """Render all other fields, each with its own help text; an empty one takes the preset's value."""
-    columns = st.columns(4)
+def render_more(preset: str) -> dict[str, Any]:
+    """Render all other fields by group, each with its own help text; an empty one takes the preset's value."""
     values = {}
-    for i, field in enumerate(fields):
-        with columns[i % 4]:
-            values[field.name] = st.session_state.setdefault(VALUES, {})[field.name] = render_field(field, preset)
+    for title, fields in training.list_groups().items():
+        st.markdown(f"**{title}**")
+        for start in range(0, len(fields), ROW):
+            columns = st.columns(ROW, vertical_alignment="bottom")
+            for column, field in zip(columns, fields[start:start + ROW], strict=False):
+                with column:
+                    value = render_field(field, preset)
+                values[field.name] = st.session_state.setdefault(VALUES, {})[field.name] = value
     return values
 
 
@@ -113,7 +118,7 @@ def render_field(field: training.Field, preset: str) -> Any:
                                 index=None if now is None else field.choices.index(now))
         return st.selectbox(**common, options=list(field.choices), index=field.choices.index(now))
     if field.kind is str:
-        return st.text_input(**common, value=now)
+        return st.text_input(**common, value=now, placeholder=training.EMPTY.get(field.name))
     least = field.kind(training.LEAST.get(field.name, 0))
     shape = {"step": 1} if field.kind is int else {"format": "%g", "step": None}
     empty = describe_empty(field, preset)

@@ -50,6 +50,12 @@ def write_job(root: Path, state: str, **config: object) -> Path:
     return root / "one"
 
 
+def test_every_option_of_the_form_is_in_one_group() -> None:
+    grouped = [field.name for group in training.list_groups().values() for field in group]
+    assert sorted([*grouped, *training.MAIN, *training.HIDDEN]) == sorted(f.name for f in fields(ReproduceConfig))
+    assert "Others" not in training.list_groups()
+
+
 def test_form_is_made_from_the_config_with_its_help_texts(open_train: Callable) -> None:
     at = open_train()
     assert not at.exception
