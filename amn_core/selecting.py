@@ -61,11 +61,14 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
         regret_high`` (fractions of 1, 95 % intervals), ``images`` and ``part``.
 
     Raises:
-        ValueError: no run, runs without counts, or an unknown class, protocol or number of labels.
+        ValueError: no run, finished masks, runs without counts, or an unknown class, protocol or number of labels.
     """
     if not config.runs:
         raise ValueError("no run to choose a threshold for: give at least one run folder with counts")
     runs = [load_run(path) for path in config.runs]
+    masks = next((run for run in runs if run.is_masks), None)
+    if masks is not None:
+        raise ValueError(f"{masks.path}: finished masks have no threshold to choose; leave the run out")
     extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
     cams = [run for run in runs if run.method == "cam"]
     return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices, cams)]

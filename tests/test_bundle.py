@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from amn_core.cli import main
 from amn_core.comparing import compare
 from amn_core.configs import CompareConfig
 from amn_core.formats.checkpoints import load_checkpoint
@@ -110,7 +111,8 @@ def test_readme_prints_the_chain_with_resnet_as_compare_gives_it() -> None:
     for run, line in zip(runs, lines[first:], strict=False):
         name, peak, interval, gain, *rest = [cell.strip() for cell in line.split("|")[1:-1]]
         assert name.split(",")[0].split(" (")[0] == run["name"].split(",")[0]
-        assert peak == write_points(run["peak_miou"]) and interval == " to ".join(map(write_points, run["peak_interval"]))
+        assert peak == write_points(run["peak_miou"])
+        assert interval == " to ".join(map(write_points, run["peak_interval"]))
         if run is not runs[0]:
             low, high = map(write_points, run["gain_interval"])
             assert gain == f"{write_points(run['gain'], '+')} ({low} to {high})"
@@ -124,6 +126,11 @@ def test_readme_prints_the_chain_with_resnet_as_compare_gives_it() -> None:
 
 def write_points(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.1f}".replace("-", "−")
+
+
+def test_no_threshold_is_chosen_for_finished_masks(capsys) -> None:
+    assert main(["select", *RESNET[2:4]]) == 1
+    assert "crf: finished masks have no threshold to choose" in capsys.readouterr().err
 
 
 def test_cam_that_lends_its_area_is_the_run_itself_or_of_the_same_backbone() -> None:
