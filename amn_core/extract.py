@@ -159,7 +159,6 @@ class Extractor:
         is_sum = self.official and self.method == "cam"
         return total if is_sum else total / (len(self.scales) * (2 if self.flip else 1))
 
-
     def resize_batch(self, images: torch.Tensor, scale: float) -> torch.Tensor:
         """Resize images for the model, (B, H, W, 3) uint8 to (B, 3, H', W') float32 in 0–255."""
         if self.official:
