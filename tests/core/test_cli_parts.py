@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from amn_core import cli
+from amn_core.__main__ import SPINS, run
 from amn_core.cli import BENCHMARKS, COMMANDS, format_report, load_name, main
 from amn_core.configs import ReproduceConfig, SeedConfig, TrainConfig, resolve_seed_thresholds
 from amn_core.data.download import download_voc
@@ -35,6 +38,16 @@ def test_every_field_of_every_config_has_a_help_text(command) -> None:
         assert not name or callable(load_name(name))
     for field in fields(load_name(command.config)):
         assert field.name in ("runs", "json") or len(field.metadata["help"]) > 5
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, SPINS), ("7", "7")])
+def test_threads_that_wait_leave_the_processor_to_others(given, expected, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setenv("GOMP_SPINCOUNT", given or "")
+    if given is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setattr(cli, "main", lambda: seen.append(os.environ["GOMP_SPINCOUNT"]) or 1)
+    assert run() == 1 and seen == [expected]
 
 
 def test_reports_are_indented_by_depth() -> None:
