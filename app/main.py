@@ -43,16 +43,22 @@ def do_nothing() -> None:
     """Stand for a page that sends on to another before it runs."""
 
 
-st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
-pages = build_pages()
-first = pages[""][0]
-pages[""].append(st.Page(do_nothing, title=first.title, url_path=FIRST, visibility="hidden"))
-page = st.navigation(pages, position="top")
-if page.url_path == FIRST:
-    st.switch_page(first, query_params=st.query_params.to_dict())
-render_frame()
-state.begin(page.url_path)
-try:
-    page.run()
-finally:
-    state.publish()
+def main() -> None:
+    """Open the page that the address asks for."""
+    st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
+    pages = build_pages()
+    first = pages[""][0]
+    pages[""].append(st.Page(do_nothing, title="Explore", url_path=FIRST, visibility="hidden"))
+    page = st.navigation(pages, position="top")
+    if page.url_path == FIRST:
+        st.switch_page(first, query_params=st.query_params.to_dict())
+    render_frame()
+    state.begin(page.url_path)
+    try:
+        page.run()
+    finally:
+        state.publish()
+
+
+if __name__ == "__main__":  # not so in processes that work for a page: they load this file, too
+    main()
