@@ -1,10 +1,28 @@
-"""Processes that work for a page load the app's file as theirs: they must not open the page again."""
+"""The app as a process: its first start on a machine, and the processes that work for its pages."""
 
+import os
 import runpy
+import subprocess
+import sys
 
 import pytest
 
-from tests.app.conftest import REPOSITORY
+from tests.app.conftest import REPOSITORY, find_port, wait_for
+
+
+def test_first_start_on_a_machine_asks_nothing(tmp_path) -> None:
+    """With a home in which Streamlit has never been, and nobody at the keyboard."""
+    port = find_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "amn_core", "run", "--port", str(port)], cwd=REPOSITORY, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**os.environ, "HOME": str(tmp_path), "BROWSER": "true"})
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, 15)
+        process.wait(20)
 
 
 def test_loading_the_app_for_a_worker_opens_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
