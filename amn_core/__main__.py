@@ -3,9 +3,9 @@
 import os
 import sys
 
-# How often a thread of GNU's OpenMP looks whether there is work again before it sleeps. Endlessly, by default: on a
-# machine that does something else too, such as showing the app, a training of many small steps then waits for
-# threads that are not running, and takes up to twelve times as long. Alone it is as fast with so few.
+# How often a thread of GNU's OpenMP looks whether there is work again before it sleeps. By default far more often: on
+# a machine that does something else too, such as showing the app, a training of many small steps then waits for
+# threads that are not running, and crawls. Alone it is about as fast with so few.
 SPINS = "5000"
 
 

@@ -7,6 +7,8 @@ None is filled in by the preset (`resolve_train_config`).
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from amn_core.constants import WALK_NORMALISATIONS
+
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50", "resnet101")
@@ -272,7 +274,7 @@ class ReproduceConfig:
     mask_threshold: float | None = option(None, "threshold of IRN's maps for the masks that segmentation learns from")
     walk_normalisation: str | None = option(
         None, "of IRN's maps, as in refine: by default largest with the preset paper, and mean with the others",
-        choices=("largest", "mean"))
+        choices=tuple(WALK_NORMALISATIONS))
     walk_scale: float = option(1.0, "scale of the images for IRN's walk, as in refine")
     methods: str = option(
         "cam,amn-without-lcm,amn", "methods to measure, separated by commas: also crf, irn and segmentation, which go "
@@ -328,6 +330,12 @@ def resolve_refine_thresholds(config: ReproduceConfig) -> tuple[float, float]:
     """Resolve the thresholds of sure foreground and background in AMN: those given, else the preset's."""
     foreground, background = REFINE_THRESHOLDS[config.preset]
     return choose_given(config.refine_foreground, foreground), choose_given(config.refine_background, background)
+
+
+def check_walk_scale(scale: float) -> None:
+    """Refuse a scale of the images for IRN's walk that nobody can mean."""
+    if not 0.1 <= scale <= 10:
+        raise ValueError(f"scale is {scale:g}; it must lie between 0.1 and 10")
 
 
 def resolve_walk_normalisation(config: ReproduceConfig) -> str:

@@ -66,3 +66,6 @@ def build_voc_palette() -> np.ndarray:
 
 VOC_PALETTE = build_voc_palette()
 VOC_PALETTE.setflags(write=False)
+
+# How maps are normalised behind IRN's random walk (`amn_core.refine.random_walk`), and how a run words it.
+WALK_NORMALISATIONS = {"largest": "largest of the image", "mean": "mean of what the walk brings"}

@@ -17,8 +17,7 @@ import numpy as np
 from amn_core.configs import describe_config, option
 from amn_core.constants import COCO_CLASSES, METHODS
 from amn_core.data import DataError, Dataset, load_dataset
-from amn_core.data.coco_masks import find_writing
-from amn_core.formats.coco_labels import decode_labels
+from amn_core.data.coco_masks import SAMPLED, find_writing, read_mask
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.levels import TOP, quantise_maps, save_levels
@@ -43,7 +42,6 @@ from amn_core.sweep.confusion import count_mask
 SAMPLES = 24
 CHUNK = 32
 FEW_IMAGES = 300
-MASKS_READ = 2000
 KEPT = ("full", "quarter", "none")
 UNSURE = ("background", "ignore")
 
@@ -137,7 +135,7 @@ def find_numbering(config: ImportConfig, dataset: Dataset, folder: MapFolder) ->
     if dataset.class_names != COCO_CLASSES:
         return "80"
     labels = {folder.files[i][0][1]: dataset.class_ids(i) for i in dataset.ids if i in folder.files}
-    spread = list(labels)[::max(1, len(labels) // MASKS_READ)]
+    spread = list(labels)[::max(1, len(labels) // SAMPLED)]
     return find_writing(spread, Path(config.maps), labels, skip_broken=True)
 
 
@@ -251,10 +249,11 @@ def read_finished_mask(
     """Read a finished mask as maps of 0 and 255, with the ground truth as the treatment of 255 wants it.
 
     Raises:
-        FormatError: another size than the ground truth (labels are not resized), or a class that is none.
+        FormatError, DataError: a broken file, another size than the ground truth (labels are not resized), or a
+            class that is none.
     """
     path = folder.files[image_id][0][1]
-    labels = renumber(load_mask(path), plan.written_as, path)
+    labels = load_mask(path) if plan.written_as == "80" else read_mask(path, plan.written_as)
     if labels.shape != tuple(size):
         raise FormatError(f"{path}: mask is {labels.shape[0]}×{labels.shape[1]} but the image is {size[0]}×{size[1]}")
     levels, class_ids = split_mask(labels)
@@ -264,16 +263,6 @@ def read_finished_mask(
         note["confusion"] = note["confusion"] + count_mask(labels, gt, n_classes)
         gt = np.where(labels == 255, 255, gt).astype(np.uint8) if plan.config.unsure == "ignore" else gt
     return levels, class_ids, gt
-
-
-def renumber(labels: np.ndarray, written_as: str, path: Path) -> np.ndarray:
-    """Turn the values of a mask, (H, W) uint8, into class indices, 255 unsure; FormatError for one that is none."""
-    if written_as == "80":
-        return labels
-    try:
-        return decode_labels(labels, written_as, str(path))
-    except ValueError as error:
-        raise FormatError(str(error)) from None
 
 
 def keep_maps(

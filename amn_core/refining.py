@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from amn_core.configs import DEVICES, PRECISIONS, option
-from amn_core.constants import BACKGROUND, METHOD_LABELS
+from amn_core.configs import DEVICES, PRECISIONS, check_walk_scale, option
+from amn_core.constants import BACKGROUND, METHOD_LABELS, WALK_NORMALISATIONS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.formats.files import hash_file
@@ -31,7 +31,6 @@ from amn_core.sweep.selection import FIXED
 METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}
 CUT_MASKS = 0.5  # maps of finished masks are 0 or 1
 AMN_POWER = 1.3  # of the maps before the walk, in AMN's code; IRN's takes them as they are
-WALK_NORMALISATIONS = {"largest": "largest of the image", "mean": "mean of what the walk brings"}
 FEW_IMAGES = 8
 
 
@@ -56,7 +55,7 @@ class RefineConfig:
     normalisation: str = option(
         "largest", "irn: divide the maps of an image by their largest value, as in IRN's code, or let each pixel have "
         "the mean of what the walk brings to it, after which a threshold means what it meant before",
-        choices=("largest", "mean"))
+        choices=tuple(WALK_NORMALISATIONS))
     scale: float = option(
         1.0, "irn: scale of the images for the boundaries and the grid of the walk; IRN's code works on sides of 500")
     name: str = option("", "name of the run; by default that of the other with the method, as in AMN + CRF")
@@ -122,8 +121,7 @@ def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
     is_amn = run.method.startswith("amn") and config.normalisation == "largest"
     config = replace(config, power=config.power or (AMN_POWER if is_amn else 1.0))
     build_walk_config(config)
-    if not 0.1 <= config.scale <= 10:
-        raise ValueError(f"scale is {config.scale}; it must lie between 0.1 and 10")
+    check_walk_scale(config.scale)
     return config
 
 

@@ -19,6 +19,7 @@ from amn_core.configs import (
     ReproduceConfig,
     SeedConfig,
     TrainConfig,
+    check_walk_scale,
     describe_config,
     resolve_mask_thresholds,
     resolve_refine_thresholds,
@@ -70,6 +71,7 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
             reproduction.
         Stopped: it was asked to stop; the same command goes on.
     """
+    check_walk_scale(config.walk_scale)  # before the hours of training that come first
     stages = Stages(resolve_splits(config))
     methods = choose_methods(config)
     with main_first():

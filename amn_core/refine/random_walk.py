@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 
+from amn_core.constants import WALK_NORMALISATIONS
 from amn_core.pixel_pairs import build_pairs, find_path_maximum
 
 EPSILON = 1e-5
-NORMALISATIONS = ("largest", "mean")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class WalkConfig:
             raise ValueError(f"beta is {self.beta} and power is {self.power}; both must be above 0")
         if self.steps < 1 or self.radius < 2:
             raise ValueError(f"steps is {self.steps} and radius is {self.radius}: at least 1 step, and a radius of 2")
-        if self.normalisation not in NORMALISATIONS:
-            raise ValueError(f"normalisation is {self.normalisation!r}; use {' or '.join(NORMALISATIONS)}")
+        if self.normalisation not in WALK_NORMALISATIONS:
+            raise ValueError(f"normalisation is {self.normalisation!r}; use {' or '.join(WALK_NORMALISATIONS)}")
 
 
 def spread_maps(

@@ -92,6 +92,12 @@ def test_estimate_has_every_planned_step(tmp_path: Path) -> None:
     assert "pseudo masks" in format_estimate(result) and not list(tmp_path.iterdir())
 
 
+def test_scale_of_the_walk_is_checked_before_any_training(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="scale is 0; it must lie between"):
+        reproduce(replace(TINY, out=str(tmp_path), walk_scale=0.0))
+    assert not list(tmp_path.iterdir())
+
+
 def test_thresholds_of_the_refinement_are_the_papers_under_its_preset() -> None:
     paper = ReproduceConfig(preset="paper")
     assert resolve_refine_thresholds(paper) == (0.45, 0.15) and resolve_mask_thresholds(paper) == (0.25, 0.25)
