@@ -18,10 +18,11 @@ from amn_core.cli import main
 from amn_core.data import Dataset, load_dataset
 from amn_core.figures import record as records
 from amn_core.figures.config import FIGURES, PRESETS, FigureConfig, resolve_figure_config
+from amn_core.figures.curves import draw_miou
 from amn_core.figures.make import build_output, make_figure
 from amn_core.figures.material import load_material
 from amn_core.figures.picking import pick_images
-from amn_core.figures.styles import PAGES, build_looks
+from amn_core.figures.styles import PAGES, build_looks, use_page
 from amn_core.figures.tables import build_column, build_runs_table, escape
 from amn_core.formats.counts import save_counts
 from amn_core.formats.files import write_json
@@ -256,6 +257,25 @@ def test_runs_normalised_differently_are_not_ranked_by_scale(runs, dataset, tmp_
     assert ranked["peak mIoU (%)"]
     assert not ranked["gap"] and not ranked["mean mIoU (%)"]
     assert "not ranked" in table.caption
+
+
+@pytest.mark.parametrize("axis", ["threshold", "share"])
+@pytest.mark.parametrize("has_intervals", [True, False])
+def test_finished_masks_are_one_score_without_a_threshold(axis, has_intervals):
+    runs = tuple(str(REPOSITORY / "checkpoints" / "voc-resnet50" / name) for name in ("amn", "crf"))
+    config = FigureConfig("miou", runs, axis=axis, intervals=has_intervals, **QUICK)
+    material = load_material(resolve_figure_config(config))
+    with use_page(material.page):
+        figure, caption = draw_miou(material)
+    assert "Finished masks, which have no threshold: AMN + CRF 76.5 %." in caption
+    assert "AMN + CRF 76.5 % at" not in caption
+    colour, drawn = material.sources[1].look.colour, figure.axes[0].get_lines()
+    heights = [height for line in drawn if line.get_color() == colour for height in np.ravel(line.get_ydata())]
+    assert heights and set(np.round(heights, 1)) == {76.5}
+    cells = dict(zip(build_runs_table(material).heads[1:], build_runs_table(material).cells[1], strict=True))
+    assert cells["peak mIoU (%)"].text == "76.5"
+    for head in ("at", "plateau", "mean mIoU (%)", "oracle mIoU (%)"):
+        assert cells[head].text == "–" and cells[head].interval == ""
 
 
 def test_latex_escapes_what_it_must():

@@ -18,6 +18,8 @@ from amn_core.jobs.progress import load_probe
 from amn_core.sweep import score_miou
 from amn_core.sweep.budget import build_folds, score_budget
 from amn_core.sweep.confusion import score_confusion
+from amn_core.sweep.curves import find_threshold
+from amn_core.sweep.scores import MASK_LEVEL
 
 PERCENT = 100.0
 MARKS = 7
@@ -29,6 +31,9 @@ def draw_miou(material: Material) -> tuple[Figure, str]:
     figure = build_figure(page, config.height or page.width * (0.70 if not page.is_wide else 0.5))
     axes = figure.add_subplot()
     for i, source in enumerate(material.sources):
+        if source.run.is_masks:
+            draw_masks(axes, material, i)
+            continue
         x = get_positions(source, config.axis)
         if config.intervals:
             low, high = material.bootstraps[i].interval("miou")
@@ -79,6 +84,23 @@ def draw_curve(axes: Axes, x: np.ndarray, source: Source, number: int, page: Pag
               markeredgecolor="black", markeredgewidth=page.line / 2)
 
 
+def draw_masks(axes: Axes, material: Material, number: int) -> None:
+    """Draw the one score of finished masks: a level line, or a point at its share of foreground."""
+    source, page = material.sources[number], material.page
+    at = find_threshold(source.counts.thresholds, MASK_LEVEL)
+    y, colour = float(source.summary.miou[at]) * PERCENT, source.look.colour
+    curves = material.bootstraps[number].interval("miou") if material.config.intervals else (source.summary.miou,) * 2
+    low, high = (float(curve[at]) * PERCENT for curve in curves)
+    if material.config.axis == "share":
+        axes.errorbar([source.summary.foreground_share[at] * PERCENT], [y], [[y - low], [high - y]], zorder=6,
+                      color=colour, marker=source.look.marker, markersize=1.9 * page.marker, markeredgecolor="white")
+        return
+    axes.axhspan(low, high, color=colour, alpha=0.16, linewidth=0)
+    axes.plot([0, 1], [y, y], color=colour, linestyle=source.look.line, zorder=3)
+    axes.plot([0.05 + 0.03 * number], [y], color=colour, marker=source.look.marker, zorder=4, markeredgecolor="white",
+              markeredgewidth=page.line / 4)
+
+
 def draw_oracle(axes: Axes, source: Source, number: int, page: Page) -> None:
     """Draw the score of the per-image oracle as a dotted line with the run's marker at its end."""
     y = source.summary.oracle_miou * PERCENT
@@ -94,7 +116,7 @@ def finish_miou(axes: Axes, material: Material) -> None:
     axes.set(xlabel="share of pixels called foreground (%)" if is_share else "threshold", ylabel="mIoU (%)",
              xlim=(0, 100 if is_share else 1))
     summaries = [source.summary for source in material.sources]
-    top = max(max(s.peak_miou, s.oracle_miou if config.oracle else 0) for s in summaries) * PERCENT
+    top = max(np.nanmax([s.peak_miou, s.oracle_miou if config.oracle else 0]) for s in summaries) * PERCENT
     floor = max(0, min(s.peak_miou for s in summaries) * PERCENT - 12) if config.zoom else 0
     axes.set_ylim(floor, min(100, top + 0.06 * (top - floor)))
     axes.grid(axis="y")
@@ -103,10 +125,14 @@ def finish_miou(axes: Axes, material: Material) -> None:
 def caption_miou(material: Material) -> str:
     """Write the caption of the curves: the peaks in words, then what the marks mean."""
     peaks = "; ".join(f"{s.look.label} {s.summary.peak_miou * PERCENT:.1f} % at {s.summary.peak_threshold:.3f}"
-                      for s in material.sources)
+                      for s in material.sources if not s.run.is_masks)
+    masks = ", ".join(f"{s.look.label} {s.summary.peak_miou * PERCENT:.1f} %"
+                      for s in material.sources if s.run.is_masks)
     config = material.config
     axis = "the share of pixels called foreground" if config.axis == "share" else "the threshold"
-    parts = [f"mIoU against {axis}. Large marks: peaks, chosen on the ground truth of these images ({peaks})."]
+    parts = [f"mIoU against {axis}."]
+    parts += [f"Large marks: peaks, chosen on the ground truth of these images ({peaks})."] * bool(peaks)
+    parts += [f"Finished masks, which have no threshold: {masks}."] * bool(masks)
     parts += ["Thick: plateaus, mIoU within one point of the peak."] * config.plateau
     parts += ["Dotted: every image at its own best threshold."] * config.oracle
     parts += [f"Bands: {material.interval_note}."] * config.intervals

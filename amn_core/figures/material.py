@@ -16,6 +16,7 @@ from amn_core.sweep import Bootstrap, Counts, Protocol, Summary, bootstrap_runs,
 from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.images import ImageScores, score_images
 from amn_core.sweep.protocols import find_protocol
+from amn_core.sweep.scores import drop_thresholds
 
 PEAK = "the peak: highest mIoU on the ground truth of these images (an oracle choice)"
 GIVEN = "given"
@@ -109,6 +110,7 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     classes = choose_classes(config.classes, runs[0])
     looks = build_looks([run.method for run in runs], name_runs(runs))
     summaries = [summarise(one, protocol, classes) for one in counts]
+    summaries = [drop_thresholds(s) if run.is_masks else s for run, s in zip(runs, summaries, strict=True)]
     indices, chosen = choose_thresholds(config.threshold, counts, summaries)
     sources = tuple(map(Source, runs, counts, looks, summaries, indices))
     page = PAGES[config.preset]
