@@ -14,7 +14,7 @@ def run() -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is imported, and by processes started here
     try:
         from amn_core.cli import main
-        from amn_core.distributed import leave_group
+        from amn_core.compute.distributed import leave_group
 
         status = main()
         if status == 0:

@@ -5,18 +5,14 @@ Exit status 0 on success, 2 on a usage error, 1 on anything else; progress and e
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from amn_core.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
-from amn_core.failures import STOPPED, ending_on_sigterm, is_out_of_memory, take_first_line
-from amn_core.jobs.commands import add_jobs_commands
+from amn_core.compute.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
+from amn_core.compute.failures import STOPPED, ending_on_sigterm, is_out_of_memory, take_first_line
 from amn_core.options import add_options, read_options
 
 INTERRUPTED = "interrupted; what is done is kept, and the same command goes on (a training with --resume)"
@@ -24,7 +20,7 @@ INTERRUPTED = "interrupted; what is done is kept, and the same command goes on (
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its configuration, what runs it (``module:function``), and how its result is printed."""
+    """A command: its configuration, what runs it (``module:function`` below `amn_core`), what prints its result."""
 
     config: str
     run: str
@@ -34,76 +30,101 @@ class Command:
 
 COMMANDS = {
     "train": Command(
-        "amn_core.configs:TrainConfig", "amn_core.train.loop:train", "train CAM, AMN, IRN or segmentation"),
+        "train.config:TrainConfig", "train.loop:train", "train CAM, AMN, IRN or segmentation"),
     "extract": Command(
-        "amn_core.configs:ExtractConfig", "amn_core.extract:extract", "make the activation maps of a data set"),
+        "commands.extract:ExtractConfig", "commands.extract:extract", "make the activation maps of a data set"),
     "segment": Command(
-        "amn_core.segmenting:SegmentConfig", "amn_core.segmenting:segment",
+        "commands.segment:SegmentConfig", "commands.segment:segment",
         "make the masks of a data set with a segmentation network"),
     "seed": Command(
-        "amn_core.configs:SeedConfig", "amn_core.seeds:make_seeds", "cut maps into sure and unsure labels"),
+        "commands.seed:SeedConfig", "commands.seed:make_seeds", "cut maps into sure and unsure labels"),
     "count": Command(
-        "amn_core.configs:CountConfig", "amn_core.counting:count", "count a run against ground truth"),
+        "commands.count:CountConfig", "commands.count:count", "count a run against ground truth"),
     "compare": Command(
-        "amn_core.configs:CompareConfig", "amn_core.comparing:compare", "compare runs from their counts",
-        "amn_core.comparing:format_table"),
+        "commands.compare:CompareConfig", "commands.compare:compare", "compare runs from their counts",
+        "commands.compare:format_table"),
     "select": Command(
-        "amn_core.selecting:SelectConfig", "amn_core.selecting:select", "choose thresholds, and say what each costs",
-        "amn_core.selecting:format_table"),
+        "commands.select:SelectConfig", "commands.select:select", "choose thresholds, and say what each costs",
+        "commands.select:format_table"),
     "refine": Command(
-        "amn_core.refining:RefineConfig", "amn_core.refining:refine",
+        "commands.refine:RefineConfig", "commands.refine:refine",
         "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own"),
     "reproduce": Command(
-        "amn_core.configs:ReproduceConfig", "amn_core.reproduce:reproduce",
-        "train and compare CAM, AMN without LCM and AMN", "amn_core.comparing:format_table"),
+        "commands.pipeline:ReproduceConfig", "commands.reproduce:reproduce",
+        "train and compare CAM, AMN without LCM and AMN", "commands.compare:format_table"),
     "estimate": Command(
-        "amn_core.configs:ReproduceConfig", "amn_core.estimate:estimate",
-        "measure a few steps and say how long reproduce would take", "amn_core.estimate:format_estimate"),
+        "commands.pipeline:ReproduceConfig", "commands.estimate:estimate",
+        "measure a few steps and say how long reproduce would take", "commands.estimate:format_estimate"),
     "knob": Command(
-        "amn_core.knob:KnobConfig", "amn_core.knob:measure_knob",
-        "train on drawn scenes at several settings of their knob, and print the table", "amn_core.knob:format_knob"),
+        "commands.knob:KnobConfig", "commands.knob:measure_knob",
+        "train on drawn scenes at several settings of their knob, and print the table", "commands.knob:format_knob"),
     "import": Command(
-        "amn_core.importing:ImportConfig", "amn_core.importing:run_import",
-        "read another method's maps or masks as a run", "amn_core.import_report:format_report"),
+        "commands.import_plan:ImportConfig", "commands.import_maps:run_import",
+        "read another method's maps or masks as a run", "commands.import_report:format_report"),
     "export": Command(
-        "amn_core.exporting:ExportConfig", "amn_core.exporting:run_export",
-        "write a run's maps, labels or tables in other formats", "amn_core.exporting:format_export"),
+        "commands.export:ExportConfig", "commands.export:run_export",
+        "write a run's maps, labels or tables in other formats", "commands.export:format_export"),
     "convert": Command(
-        "amn_core.converting:ConvertConfig", "amn_core.converting:convert",
+        "commands.convert:ConvertConfig", "commands.convert:convert",
         "turn a checkpoint of the paper's official code into one of ours, or back",
-        "amn_core.converting:format_conversion"),
+        "commands.convert:format_conversion"),
     "figure": Command(
-        "amn_core.figures.config:FigureConfig", "amn_core.figures.make:make_figure",
+        "figures.config:FigureConfig", "figures.make:make_figure",
         "make a figure, a table or a report for print, or one again from its record",
-        "amn_core.figures.make:format_result"),
+        "figures.make:format_result"),
 }
 
 BENCHMARKS = {
     "sweep": Command(
-        "amn_core.bench.sweep:BenchSweepConfig", "amn_core.bench.sweep:bench_sweep",
-        "counts of every threshold against an argmax for each", "amn_core.cli:format_report"),
+        "bench.sweep:BenchSweepConfig", "bench.sweep:bench_sweep",
+        "counts of every threshold against an argmax for each", "cli:format_report"),
     "scores": Command(
-        "amn_core.bench.sweep:BenchScoresConfig", "amn_core.bench.sweep:bench_scores",
-        "scores of a subset and bootstrap, from counts", "amn_core.cli:format_report"),
+        "bench.sweep:BenchScoresConfig", "bench.sweep:bench_scores",
+        "scores of a subset and bootstrap, from counts", "cli:format_report"),
     "train": Command(
-        "amn_core.bench.training:BenchTrainConfig", "amn_core.bench.training:bench_train",
-        "steps of training against the plain loop of the official code", "amn_core.cli:format_report"),
+        "bench.training:BenchTrainConfig", "bench.training:bench_train",
+        "steps of training against the plain loop of the official code", "cli:format_report"),
     "extract": Command(
-        "amn_core.bench.extraction:BenchExtractConfig", "amn_core.bench.extraction:bench_extract",
-        "images to maps against the plain loop of the official code", "amn_core.cli:format_report"),
+        "bench.extraction:BenchExtractConfig", "bench.extraction:bench_extract",
+        "images to maps against the plain loop of the official code", "cli:format_report"),
     "crf": Command(
-        "amn_core.bench.crf:BenchCRFConfig", "amn_core.bench.crf:bench_crf",
-        "the dense CRF against pydensecrf, if it is installed", "amn_core.cli:format_report"),
+        "bench.crf:BenchCRFConfig", "bench.crf:bench_crf",
+        "the dense CRF against pydensecrf, if it is installed", "cli:format_report"),
     "import": Command(
-        "amn_core.bench.importing:BenchImportConfig", "amn_core.bench.importing:bench_import",
-        "where the time of an import goes", "amn_core.cli:format_report"),
+        "bench.importing:BenchImportConfig", "bench.importing:bench_import",
+        "where the time of an import goes", "cli:format_report"),
     "official": Command(
-        "amn_core.bench.official:BenchOfficialConfig", "amn_core.bench.official:bench_official",
-        "what each choice of the official inference changes", "amn_core.bench.official:format_official"),
+        "bench.official:BenchOfficialConfig", "bench.official:bench_official",
+        "what each choice of the official inference changes", "bench.official:format_official"),
     "maps": Command(
-        "amn_core.bench.maps:BenchMapsConfig", "amn_core.bench.maps:bench_maps",
-        "what the compact form of the maps costs", "amn_core.cli:format_report"),
+        "bench.maps:BenchMapsConfig", "bench.maps:bench_maps",
+        "what the compact form of the maps costs", "cli:format_report"),
 }
+
+
+# Commands with parsers of their own: the module whose `add_to` fills them in.
+GROUPS = {
+    "data": ("commands.data", "get, check or preview a data set"),
+    "jobs": ("commands.jobs", "list, show, stop or resume jobs"),
+    "run": ("commands.run", "open the app in a browser"),
+}
+
+
+class LazyParser(argparse.ArgumentParser):
+    """A parser whose options are added when it is first used, so that a command loads nothing of the others."""
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def fill_with(self, fill: Callable[[argparse.ArgumentParser], None]) -> None:
+        """Say what adds the options; it is called at most once."""
+        self.fill = fill
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        """Add the options, then parse."""
+        fill, self.fill = self.fill, None
+        if fill:
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,14 +168,14 @@ def describe_runtime_error(error: RuntimeError | MemoryError) -> str:
 
 
 def load_name(name: str) -> Any:
-    """Load ``module:attribute``; commands import what they need when they run, and nothing before."""
+    """Load ``module:attribute`` of this package; commands import what they need when they run, and nothing before."""
     module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+    return getattr(import_module(f"amn_core.{module}"), attribute)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m amn_core", description=__doc__.splitlines()[0])
+    parser = LazyParser(prog="python -m amn_core", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         add_command(commands, name, command)
@@ -162,15 +183,20 @@ def build_parser() -> argparse.ArgumentParser:
         dest="benchmark", required=True, metavar="BENCHMARK")
     for name, command in BENCHMARKS.items():
         add_command(bench, name, command)
-    add_data_commands(commands)
-    add_jobs_commands(commands)
-    add_run_command(commands)
+    for name, (module, help_text) in GROUPS.items():
+        commands.add_parser(name, help=help_text, description=help_text).fill_with(
+            lambda parser, module=module: load_name(f"{module}:add_to")(parser))
     return parser
 
 
 def add_command(commands: Any, name: str, command: Command) -> None:
-    """Add a command whose options are the fields of its config."""
-    parser = commands.add_parser(name, help=command.help, description=command.help)
+    """Add a command whose options are the fields of its config, added once the command is asked for."""
+    commands.add_parser(name, help=command.help, description=command.help).fill_with(
+        lambda parser: fill_command(parser, command))
+
+
+def fill_command(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Give a command's parser the options of its config, ``--json`` where it reports, and what runs it."""
     config_class = load_name(command.config)
     add_options(parser, config_class)
     has_json = any(action.dest == "json" for action in parser._actions)
@@ -206,63 +232,3 @@ def format_report(report: Any, indent: str = "") -> str:
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
             lines.append(f"{indent}{key}: {text}")
     return "\n".join(line for line in lines if line.strip())
-
-
-def add_data_commands(commands: Any) -> None:
-    """Add ``data get``, ``data check`` and ``data preview``."""
-    data = commands.add_parser("data", help="get, check or preview a data set").add_subparsers(
-        dest="action", required=True, metavar="ACTION")
-    get = data.add_parser("get", help="download PASCAL VOC 2012")
-    get.add_argument("name", choices=("voc",))
-    get.add_argument("--root", required=True, help="folder that will hold VOCdevkit")
-    get.set_defaults(handle=lambda options: print(load_name("amn_core.data.download:download_voc")(options.root)))
-    check = data.add_parser("check", help="read every image, label and mask, and name what is broken")
-    preview = data.add_parser("preview", help="draw a contact sheet of images and masks")
-    preview.add_argument("data", help="data set, such as scenes or voc:ROOT")
-    preview.add_argument("--out", default="sheet.png", help="picture to write (default: sheet.png)")
-    preview.add_argument("--n", type=int, default=24, help="number of images (default: 24)")
-    check.add_argument("data", help="data set, such as voc:ROOT")
-    for parser in (check, preview):
-        parser.add_argument("--split", default="train", help="split or path of a list (default: train)")
-    check.set_defaults(handle=check_data)
-    preview.set_defaults(handle=preview_data)
-
-
-def check_data(options: argparse.Namespace) -> None:
-    """Check a data set and print what is there and what is broken."""
-    from amn_core.data import describe_problems, find_problems, load_dataset
-
-    dataset = load_dataset(options.data, options.split, skip_broken=True)
-    problems = find_problems(dataset, with_masks=True)
-    print(f"{len(dataset.ids)} images, {len(dataset.class_names) - 1} classes, labels from {dataset.label_source}")
-    for problem in problems:
-        print(problem.message)
-    if problems:
-        raise ValueError(describe_problems(problems, len(dataset.ids)))
-
-
-def preview_data(options: argparse.Namespace) -> None:
-    """Draw a contact sheet of a data set and print where it is."""
-    from amn_core.data import load_dataset
-    from amn_core.data.scenes import build_contact_sheet
-
-    build_contact_sheet(load_dataset(options.data, options.split), options.n).save(options.out)
-    print(options.out)
-
-
-def add_run_command(commands: Any) -> None:
-    """Add ``run``, which opens the app."""
-    parser = commands.add_parser("run", help="open the app in a browser")
-    parser.add_argument("--port", type=int, default=8501, help="port of the server (default: 8501)")
-    parser.add_argument("--headless", action="store_true", help="do not open a browser")
-    parser.set_defaults(handle=run_app)
-
-
-def run_app(options: argparse.Namespace) -> None:
-    """Start the app's server from the project's folder and wait for it."""
-    root = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-m", "streamlit", "run", str(root / "app" / "main.py"),
-               "--server.port", str(options.port), "--server.headless", str(options.headless).lower()]
-    status = subprocess.run(command, cwd=root, env=os.environ.copy(), check=False).returncode
-    if status:
-        raise ValueError(f"the app's server ended with status {status}")

@@ -1,7 +1,8 @@
 """A config dataclass to the options of a command, and back."""
 
 import argparse
-from dataclasses import MISSING, fields
+import dataclasses
+from dataclasses import MISSING, asdict, fields
 from typing import Any, get_args, get_type_hints
 
 TYPES = (int, float, str)
@@ -68,3 +69,13 @@ def format_command(name: str, config: Any) -> list[str]:
         else:
             words += [flag, str(value)]
     return words
+
+
+def option(default: Any, help_text: str, **more: Any) -> Any:
+    """Declare a field with its help text; `choices` and `positional` steer the command line."""
+    return dataclasses.field(default=default, metadata={"help": help_text, **more})
+
+
+def describe_config(config: Any) -> dict[str, Any]:
+    """Describe a config as a dict, as it is saved with a result."""
+    return asdict(config)

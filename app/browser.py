@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import cached, state
+from app import state
+from app.cache import runs as cached
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ SORTS = {
     "count": Sort("Number of classes", "classes", "{:.0f}"),
     "name": Sort("Name", ""),
 }
+
+
 @dataclass(frozen=True)
 class Range:
     """A figure to filter by: its column, its name above the slider, the slider's step, how its ends are written."""
@@ -101,18 +104,6 @@ def build_scored_table(run, threshold: float) -> pd.DataFrame:
         "best_threshold": scores.best_threshold, "gap": scores.gap, "imbalance": scores.imbalance, "auc": scores.auc,
     }
     return pd.DataFrame(columns, index=list(scores.image_ids))
-
-
-def find_contents(counts) -> tuple[list[tuple[str, ...]], np.ndarray]:
-    """Find each image's classes, (N,) tuples of names, and the share of its scored pixels on objects, in percent."""
-    classes: list[list[str]] = [[] for _ in counts.image_ids]
-    for image, class_id in zip(counts.separation_image, counts.separation_class, strict=True):
-        classes[image].append(counts.class_names[class_id])
-    pixels = counts.decision_bins.sum(axis=1).astype(np.float64)
-    n_images = len(counts.image_ids)
-    total = np.bincount(counts.decision_image, weights=pixels, minlength=n_images)
-    on_object = np.bincount(counts.decision_image, weights=pixels * (counts.decision_gt > 0), minlength=n_images)
-    return [tuple(names) for names in classes], 100 * on_object / np.maximum(total, 1)
 
 
 def filter_table(table: pd.DataFrame, find: str) -> pd.DataFrame:

@@ -6,10 +6,11 @@ import streamlit as st
 
 from amn_core.constants import METHODS
 from amn_core.formats.runs import Run
-from app import cached, roots, state
-from app.charts import RunStyle, build_styles
-from app.comparability import Difference, find_differences
-from app.definitions import AVERAGINGS, write_definitions
+from app import roots, state
+from app.cache import runs as cached
+from app.charts.styles import RunStyle, build_styles
+from app.words.comparability import Difference, find_differences
+from app.words.definitions import AVERAGINGS, write_definitions
 
 EMPTY = (
     "**No run with counts yet.** Put a bundle into `checkpoints/`, make a run with "

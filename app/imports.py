@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amn_core.commands.import_maps import build_plan, build_reimport, open_context
+from amn_core.commands.import_plan import ImportConfig
+from amn_core.commands.import_report import format_report
 from amn_core.formats.runs import Run, load_run
-from amn_core.import_report import format_report
-from amn_core.importing import ImportConfig, build_plan, build_reimport, open_context
 from amn_core.jobs import Job, find_jobs_root, list_jobs, load_job, start_job
 from amn_core.options import format_command
 

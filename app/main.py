@@ -14,11 +14,11 @@ from app.lessons.page import LESSONS
 
 SCREENS = {
     "": (
-        ("explore", "Explore"), ("activation", "Activation"), ("curves", "Curves"), ("images", "Images"),
-        ("photo", "Your photo"), ("data_and_runs", "Data and runs"),
+        ("screens/explore", "Explore"), ("screens/activation", "Activation"), ("screens/curves", "Curves"),
+        ("screens/images", "Images"), ("screens/photo", "Your photo"), ("screens/data_and_runs", "Data and runs"),
     ),
     "More": (
-        ("choose", "Choose a threshold"), ("train", "Train"), ("figures", "Figures"),
+        ("screens/choose", "Choose a threshold"), ("screens/train", "Train"), ("screens/figures", "Figures"),
     ),
     "Lessons": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
 }
@@ -27,12 +27,12 @@ FIRST = "explore"  # at the root, whatever its path is said to be; its own name 
 
 def build_pages() -> dict[str, list]:
     """Build the navigation from the screens that are there."""
-    folder = Path(__file__).resolve().parent / "screens"
+    app = Path(__file__).resolve().parent
     pages = {
         section: [
-            st.Page(folder / f"{name}.py", title=title, default=name == FIRST,
-                    url_path="root" if name == FIRST else Path(name).name.replace("_", "-"))
-            for name, title in screens if (folder / f"{name}.py").is_file()
+            st.Page(path, title=title, default=path.stem == FIRST,
+                    url_path="root" if path.stem == FIRST else path.stem.replace("_", "-"))
+            for path, title in ((app / f"{name}.py", title) for name, title in screens) if path.is_file()
         ]
         for section, screens in SCREENS.items()
     }

@@ -5,17 +5,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from amn_core.configs import (
-    CRF_THRESHOLDS,
-    PRESETS,
-    REFINE_THRESHOLDS,
-    SEED_THRESHOLDS,
-    ReproduceConfig,
-    resolve_mask_thresholds,
-    resolve_walk_normalisation,
-)
+from amn_core.commands.pipeline import ReproduceConfig, resolve_mask_thresholds, resolve_walk_normalisation
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import find_type, format_command
+from amn_core.presets import CRF_THRESHOLDS, PRESETS, REFINE_THRESHOLDS, SEED_THRESHOLDS
 
 COMMAND = "reproduce"
 METHODS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amn_core.configs import TrainConfig
+from amn_core.train.config import TrainConfig
 
 SCENES = "scenes:size=64,n=8,seed=3"
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from amn_core.cli import main
-from amn_core.comparing import compare
-from amn_core.configs import CompareConfig
+from amn_core.commands.compare import CompareConfig, compare
+from amn_core.commands.select import order_cams
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.files import hash_file
 from amn_core.formats.runs import find_runs, load_run
-from amn_core.selecting import order_cams
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 RUNS = find_runs(ROOT)

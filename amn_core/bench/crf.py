@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from amn_core.comparing import parse_classes
-from amn_core.configs import DEVICES, option
+from amn_core.commands.compare import parse_classes
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import Dataset, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
-from amn_core.seeds import build_labels
+from amn_core.options import option
+from amn_core.presets import DEVICES
 from amn_core.sweep import score_miou, summarise
+from amn_core.sweep.seeds import build_labels
 
 # The two thresholds at which the seeds of AMN are cut before the CRF.
 THRESHOLDS = (0.30, 0.05)
@@ -113,7 +114,7 @@ def bench_crf(config: BenchCRFConfig, progress: Callable[[int, int], None] | Non
     """
     import torch
 
-    from amn_core.devices import choose_device
+    from amn_core.compute.devices import choose_device
 
     device = choose_device(config.device)
     config = resolve_bench_config(config)

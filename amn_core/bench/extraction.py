@@ -9,13 +9,16 @@ import torch
 
 from amn_core.bench.meters import Meter
 from amn_core.bench.plain import infer_map_plainly, make_plain
-from amn_core.configs import BACKBONES, DEVICES, PRECISIONS, ExtractConfig, TrainConfig, option
+from amn_core.commands.extract import ExtractConfig, resolve_batch
+from amn_core.compute.devices import choose_device, choose_precision
 from amn_core.data import Dataset, load_dataset
-from amn_core.devices import choose_device, choose_precision
-from amn_core.extract import Extractor, parse_scales, resolve_batch
 from amn_core.formats.checkpoints import load_checkpoint
+from amn_core.infer.extractor import Extractor, parse_scales
+from amn_core.infer.streaming import Item, group_by_size, read_ahead
 from amn_core.models.folding import fold_norms
-from amn_core.streaming import Item, group_by_size, read_ahead
+from amn_core.options import option
+from amn_core.presets import BACKBONES, DEVICES, PRECISIONS
+from amn_core.train.config import TrainConfig
 from amn_core.train.stages import build_training_model
 
 # What must hold to say that both agree: the mean difference of the maps, which are in [0, 1].

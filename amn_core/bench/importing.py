@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from amn_core.configs import option
+from amn_core.commands.import_maps import run_import
+from amn_core.commands.import_plan import ImportConfig
 from amn_core.constants import VOC_CLASSES
 from amn_core.formats.export import save_irn_map
 from amn_core.formats.foreign import parse_raw_map
-from amn_core.formats.levels import quantise_maps, save_levels
-from amn_core.formats.maps import resize_maps
+from amn_core.formats.maps import quantise_maps, resize_maps, save_levels
 from amn_core.formats.masks import save_mask
-from amn_core.importing import ImportConfig, run_import
+from amn_core.options import option
 from amn_core.sweep import count_image
 
 SIZE = (375, 500)

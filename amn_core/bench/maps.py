@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from amn_core.configs import option
 from amn_core.data import load_dataset
-from amn_core.extract import Extractor, load_extractor, normalise_scores, parse_scales, resolve_normalisation
 from amn_core.formats.maps import LEVELS, resize_maps
+from amn_core.infer.extractor import Extractor, load_extractor, normalise_scores, parse_scales, resolve_normalisation
+from amn_core.options import option
 from amn_core.sweep import CountsBuilder, score_confusion, score_miou
 
 

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from amn_core.comparing import format_rows, parse_classes, read_interval
-from amn_core.configs import DEVICES, option
+from amn_core.commands.compare import parse_classes, read_interval
+from amn_core.commands.text import format_rows
 from amn_core.constants import BACKGROUND
 from amn_core.data import Dataset, load_dataset, load_label_image
-from amn_core.extract import Extractor, load_extractor, normalise_scores, parse_scales
 from amn_core.formats.maps import LEVELS, compute_map_size, resize_maps
-from amn_core.official import OFFICIAL_SCALES, keep_dropout
-from amn_core.seeds import build_seed
+from amn_core.infer.extractor import Extractor, load_extractor, normalise_scores, parse_scales
+from amn_core.infer.official import keep_dropout
+from amn_core.options import option
+from amn_core.presets import DEVICES, OFFICIAL_SCALES
 from amn_core.sweep import Counts, CountsBuilder, bootstrap_runs, compare_bootstraps, summarise
+from amn_core.sweep.seeds import build_seed
 
 RESAMPLES = 1000
 MEASURES = ("peak_miou", "peak_threshold", "plateau", "plateau_share", "mean_miou", "gap", "imbalance", "auc")

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from amn_core.configs import TrainConfig
-from amn_core.extract import Extractor, normalise_scores, resize_pixels, resolve_normalisation
 from amn_core.formats.maps import compute_map_size
+from amn_core.infer.extractor import Extractor, normalise_scores, resize_pixels, resolve_normalisation
 from amn_core.models.backbones import Backbone, NormalisedConv2d
+from amn_core.train.config import TrainConfig
 from amn_core.train.stages import compute_loss
 
 GRADIENTS = ("stopped", "all")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from amn_core.bench.naive import score_naive, sweep_naive
-from amn_core.configs import DEVICES, option
 from amn_core.formats.counts import load_counts, save_counts
+from amn_core.options import option
+from amn_core.presets import DEVICES
 from amn_core.sweep import Counts, CountsBuilder, bootstrap_runs, count_image, score_images, summarise
 from amn_core.sweep.confusion import score_confusion, score_miou
 from amn_core.sweep.tensors import count_images

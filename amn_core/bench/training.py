@@ -9,12 +9,15 @@ from torch import nn
 
 from amn_core.bench.meters import Meter
 from amn_core.bench.plain import GRADIENTS, make_plain, run_step_plainly
-from amn_core.configs import BACKBONES, DEVICES, PRECISIONS, TrainConfig, option
+from amn_core.compute.devices import choose_device, choose_precision
 from amn_core.data import Dataset, load_dataset
-from amn_core.devices import choose_device, choose_precision
-from amn_core.train.loop import Training, default_workers, run_step
+from amn_core.options import option
+from amn_core.presets import BACKBONES, DEVICES, PRECISIONS
+from amn_core.train.config import TrainConfig
+from amn_core.train.loop import default_workers, run_step
 from amn_core.train.samples import build_loader, count_steps
 from amn_core.train.stages import build_optimizer, build_training_model
+from amn_core.train.training import Training
 
 # What must hold to say that both agree: the difference of the first step's losses, as a share.
 LOSS_DIFFERENCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}

@@ -8,7 +8,9 @@ from dataclasses import replace
 from importlib import import_module
 
 from amn_core.data.base import Dataset, FileDataset, Problem, describe_problems, find_problems, name_ground_truth
-from amn_core.data.images import DataError, load_image, load_label_image
+from amn_core.data.images import load_image
+from amn_core.formats.errors import DataError
+from amn_core.formats.masks import load_label_image
 
 __all__ = [
     "DataError", "Dataset", "FileDataset", "Problem", "describe_problems", "find_problems",
@@ -29,7 +31,7 @@ def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     """
     kind, _, rest = spec.partition(":")
     if kind == "scenes":
-        return import_module("amn_core.data.scenes").open_scenes(parse_options(rest), split)
+        return import_module("amn_core.data.scenes.dataset").open_scenes(parse_options(rest), split)
     if kind not in ("voc", "folder", "coco") or not rest:
         raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
     opener = getattr(import_module(f"amn_core.data.{kind}"), f"open_{kind}")

@@ -7,7 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from amn_core.data.images import DataError, load_image, load_label_image
+from amn_core.data.images import load_image
+from amn_core.formats.errors import DataError
+from amn_core.formats.masks import load_label_image
 
 
 class Dataset(Protocol):

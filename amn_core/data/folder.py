@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from amn_core.data.base import FileDataset
-from amn_core.data.images import IMAGE_SUFFIXES, DataError
+from amn_core.data.images import IMAGE_SUFFIXES
 from amn_core.data.lists import read_id_list
 from amn_core.data.voc import build_mask_labels, keep_present
+from amn_core.formats.errors import DataError
 
 
 def open_folder(root: str, split: str, skip_broken: bool = False) -> FileDataset:

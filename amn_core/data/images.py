@@ -6,14 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from amn_core.constants import IGNORE_INDEX
+from amn_core.formats.errors import DataError
+from amn_core.formats.masks import MAX_PIXELS, check_pixels
 
-MAX_PIXELS = 50_000_000
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-
-
-class DataError(ValueError):
-    """Something is wrong with the data; the message names the file and the remedy."""
 
 
 def load_image(source: str | Path | bytes, name: str | None = None, upright: bool = True) -> np.ndarray:
@@ -49,15 +45,6 @@ def load_image(source: str | Path | bytes, name: str | None = None, upright: boo
         raise DataError(f"{name}: broken image ({error}); replace it or leave it out") from None
 
 
-def check_pixels(image: Image.Image, name: str) -> None:
-    """Refuse an image before it is decoded if its header announces more than `MAX_PIXELS` pixels."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise DataError(
-            f"{name}: {width}×{height} is more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first"
-        )
-
-
 def convert_to_rgb(image: Image.Image) -> Image.Image:
     """Convert any mode of Pillow to RGB: alpha over white, palettes resolved, 16-bit and float grey scaled."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
@@ -71,36 +58,3 @@ def convert_to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def load_label_image(path: Path, n_classes: int) -> np.ndarray:
-    """Load a mask of class indices, stored as palette or greyscale PNG.
-
-    Returns:
-        (H, W) uint8: 0 background, class, 255 ignore.
-
-    Raises:
-        DataError: missing, broken, in colour without a palette, or an index of `n_classes` or more.
-    """
-    try:
-        with Image.open(path) as image:
-            check_pixels(image, str(path))
-            if image.mode not in ("P", "L", "1"):
-                raise DataError(f"{path}: a mask must be a palette or greyscale image, not {image.mode}")
-            labels = np.array(image, dtype=np.uint8)
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such mask") from None
-    except Exception as error:
-        raise DataError(f"{path}: broken mask ({error})") from None
-    check_labels(labels, n_classes, str(path))
-    return labels
-
-
-def check_labels(labels: np.ndarray, n_classes: int, name: str) -> None:
-    """Refuse label values that are neither a class below `n_classes` nor 255."""
-    wrong = (labels >= n_classes) & (labels != IGNORE_INDEX)
-    if wrong.any():
-        raise DataError(
-            f"{name}: label {int(labels[wrong][0])} is outside 0–{n_classes - 1} (255 = ignore); "
-            "check the class list of the data set"
-        )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from amn_core.data.images import DataError
+from amn_core.formats.errors import DataError
 
 
 def read_id_list(path: Path) -> tuple[str, ...]:

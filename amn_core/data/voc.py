@@ -8,9 +8,10 @@ import numpy as np
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX, VOC_CLASSES
 from amn_core.data.base import FileDataset, Problem, describe_problems
-from amn_core.data.images import DataError, load_label_image
 from amn_core.data.lists import read_id_list
+from amn_core.formats.errors import DataError
 from amn_core.formats.labels import load_cls_labels
+from amn_core.formats.masks import load_label_image
 
 Labels = Callable[[str], np.ndarray]
 MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from amn_core.configs import option
+from amn_core.options import option
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from amn_core.choosing.budget import build_folds, score_budget
 from amn_core.constants import METHOD_LABELS, METHODS
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.material import Material, Source, describe_images, describe_protocol
 from amn_core.figures.styles import NEUTRAL, PAGES, Look, Page, add_legend, build_figure, build_looks
 from amn_core.formats.files import read_json
-from amn_core.jobs.folder import read_metrics
-from amn_core.jobs.progress import load_probe
+from amn_core.formats.trainings import load_probe, read_metrics
 from amn_core.sweep import score_miou
-from amn_core.sweep.budget import build_folds, score_budget
 from amn_core.sweep.confusion import score_confusion
 from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.scores import MASK_LEVEL

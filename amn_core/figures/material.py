@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from amn_core.comparing import choose_classes
+from amn_core.commands.compare import choose_classes
 from amn_core.data.lists import read_id_list
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.styles import PAGES, Look, Page, build_looks

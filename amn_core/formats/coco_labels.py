@@ -13,10 +13,16 @@ The first two agree up to 11 (fire hydrant); above, only a value that the other 
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES, IGNORE_INDEX
+from amn_core.formats.errors import DataError
+from amn_core.formats.masks import load_label_image
+
+SAMPLED = 2000
+NOTE = "mask_values.txt"
 
 WRITTEN_AS = ("80", "91", "80+91")
 N_CLASSES = len(COCO_CLASSES)
@@ -67,3 +73,81 @@ def decode_labels(values: np.ndarray, written_as: str, name: str) -> np.ndarray:
             f"{name}: the value {wrong} is no label of COCO written as {written_as}; the folder mixes several "
             "kinds of masks, or is not of COCO")
     return labels.astype(np.uint8)
+
+
+def read_mask(path: Path, written_as: str) -> np.ndarray:
+    """Read a ready-made mask, (H, W) uint8: 0–80, 255 ignore."""
+    try:
+        return decode_labels(load_label_image(path, 256), written_as, str(path))
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def find_writing(
+    paths: Iterable[Path], folder: Path, labels: dict[Path, np.ndarray] | None = None, skip_broken: bool = False
+) -> str:
+    """Find how the masks of a folder are written (see formats/coco_labels), from no more masks than it takes.
+
+    Args:
+        paths: masks to look at, spread over the folder; at most `SAMPLED` are read.
+        folder: where the note ``mask_values.txt`` may say it (80, 91 or 80+91), which ends all doubt.
+        labels: image labels by path, where annotations tell them: masks read as 80 or 91 must agree with them.
+        skip_broken: pass over masks that cannot be read, which somebody else reports.
+
+    Raises:
+        DataError: values that fit nothing, or fit two writings that differ on them.
+    """
+    note = folder / NOTE
+    if note.is_file():
+        return read_note(note)
+    seen: set[int] = set()
+    votes = dict.fromkeys(WRITTEN_AS, 0)
+    for path in list(paths)[:SAMPLED]:
+        try:
+            values = [int(value) for value in np.unique(load_label_image(path, 256))]
+        except DataError:
+            if skip_broken:
+                continue
+            raise
+        seen.update(values)
+        fitting = find_writings(seen)
+        if not fitting:
+            raise DataError(f"{path}: its values go up to {max(values)}; with the masks before it they fit neither "
+                            "0–80, nor COCO's ids 1–90, nor 0–80 raised by 91. The folder mixes kinds, or is not COCO")
+        if len(fitting) == 1 and max(seen - {255}, default=0) > 11:
+            return fitting[0]
+        for name in vote(values, fitting, labels, path):
+            votes[name] += 1
+    return settle(seen, votes, folder)
+
+
+def vote(values: list[int], fitting: list[str], labels: dict[Path, np.ndarray] | None, path: Path) -> list[str]:
+    """Find the writings under which a mask shows only classes that its image has."""
+    if labels is None or path not in labels:
+        return []
+    allowed = {0, 255, *labels[path].tolist()}
+    agreeing = [name for name in fitting if {int(v) for v in TABLES[name][values]} <= allowed]
+    return agreeing if len(agreeing) < len(fitting) else []
+
+
+def settle(seen: set[int], votes: dict[str, int], folder: Path) -> str:
+    """Settle how a folder is written after all masks: nothing that differs, or the labels of the images agree."""
+    fitting = find_writings(seen)
+    if len(fitting) == 1:
+        return fitting[0]
+    best = sorted(votes, key=votes.get, reverse=True)
+    if votes[best[0]] > 0 and votes[best[1]] == 0:
+        return best[0]
+    raise DataError(
+        f"{folder}: its values ({', '.join(map(str, sorted(seen)[:12]))}) may be classes 0–80 or COCO's ids 1–90, "
+        f"which name different classes. Write 80 or 91 into {folder / NOTE}")
+
+
+def read_note(note: Path) -> str:
+    """Read the note that says how masks are written."""
+    text = note.read_text(encoding="utf-8").strip()
+    if text not in WRITTEN_AS:
+        raise DataError(f"{note}: is {text[:20]!r}; write one of {', '.join(WRITTEN_AS)}")
+    return text

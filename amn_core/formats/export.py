@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.files import write_bytes
 from amn_core.formats.maps import compute_map_size, resize_maps
-from amn_core.formats.safe_pickle import FormatError
 
 SAFE_NAME = re.compile(r"[\w -]+")
 TOP_16 = 65535

@@ -13,14 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from amn_core.formats.pickle_globals import as_dtype, check_shape, parse_dtype
-from amn_core.formats.safe_pickle import (
-    FormatError,
-    load_npy_bytes,
-    name_errors,
-    parse_npy_header,
-    read_file,
-)
+from amn_core.formats.errors import FormatError
+from amn_core.formats.pickles.files import load_npy_bytes, name_errors, parse_npy_header, read_file
+from amn_core.formats.pickles.names import as_dtype, check_shape, parse_dtype
 
 MAX_PLANES = 512
 MAX_PIXELS = 50_000_000

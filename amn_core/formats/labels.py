@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.files import write_bytes
-from amn_core.formats.safe_pickle import FormatError, load_pickled_npy
+from amn_core.formats.pickles.files import load_pickled_npy
 
 VOC_KEY_DIGITS = 10
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import CLASS_IMAGES, RawMap, check_planes, read_raw_map
-from amn_core.formats.safe_pickle import FormatError
 
 MAP_SUFFIXES = (".npy", ".npz", ".pkl", ".pickle")
 MAX_PIXELS = 50_000_000

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from amn_core.constants import VOC_PALETTE
+from amn_core.constants import IGNORE_INDEX, VOC_PALETTE
+from amn_core.formats.errors import DataError, FormatError
 from amn_core.formats.files import write_bytes
-from amn_core.formats.safe_pickle import FormatError
+
+MAX_PIXELS = 50_000_000
 
 MAX_PIXELS = 50_000_000
 
@@ -88,3 +90,47 @@ def split_mask(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     class_ids = np.unique(labels).astype(np.int64)
     class_ids = class_ids[(class_ids > 0) & (class_ids < 255)]
     return ((labels[None] == class_ids[:, None, None]) * np.uint8(255)).astype(np.uint8), class_ids
+
+
+def check_pixels(image: Image.Image, name: str) -> None:
+    """Refuse an image before it is decoded if its header announces more than `MAX_PIXELS` pixels."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{name}: {width}×{height} is more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first"
+        )
+
+
+def load_label_image(path: Path, n_classes: int) -> np.ndarray:
+    """Load a mask of class indices, stored as palette or greyscale PNG.
+
+    Returns:
+        (H, W) uint8: 0 background, class, 255 ignore.
+
+    Raises:
+        DataError: missing, broken, in colour without a palette, or an index of `n_classes` or more.
+    """
+    try:
+        with Image.open(path) as image:
+            check_pixels(image, str(path))
+            if image.mode not in ("P", "L", "1"):
+                raise DataError(f"{path}: a mask must be a palette or greyscale image, not {image.mode}")
+            labels = np.array(image, dtype=np.uint8)
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such mask") from None
+    except Exception as error:
+        raise DataError(f"{path}: broken mask ({error})") from None
+    check_labels(labels, n_classes, str(path))
+    return labels
+
+
+def check_labels(labels: np.ndarray, n_classes: int, name: str) -> None:
+    """Refuse label values that are neither a class below `n_classes` nor 255."""
+    wrong = (labels >= n_classes) & (labels != IGNORE_INDEX)
+    if wrong.any():
+        raise DataError(
+            f"{name}: label {int(labels[wrong][0])} is outside 0–{n_classes - 1} (255 = ignore); "
+            "check the class list of the data set"
+        )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import KEYS_ONLY, Layout, RawMap
 from amn_core.formats.maps import resize_maps
-from amn_core.formats.safe_pickle import FormatError
 
 BACKGROUNDS = ("none", "plane", "key 0", "padded keys")
 NORMALISATIONS = ("stored", "max", "minmax")

@@ -12,18 +12,10 @@ know how it stands reads its folder; whoever wants to change it leaves a file th
 - `checks`     what to look at before one starts
 """
 
+from amn_core.formats.trainings import read_metrics
 from amn_core.jobs.control import delete_job, resume_job, start_job, stop_job, wait_for_job
 from amn_core.jobs.devices import count_gpus
-from amn_core.jobs.folder import (
-    Job,
-    describe_job,
-    find_job,
-    find_jobs_root,
-    list_jobs,
-    load_job,
-    read_log,
-    read_metrics,
-)
+from amn_core.jobs.folder import Job, describe_job, find_job, find_jobs_root, list_jobs, load_job, read_log
 
 __all__ = [
     "Job", "count_gpus", "delete_job", "describe_job", "find_job", "find_jobs_root", "list_jobs", "load_job",

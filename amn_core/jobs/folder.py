@@ -7,7 +7,6 @@ JOB/cancel        somebody asked it to stop
 and whatever the command writes, if its ``--out`` is the job's folder.
 """
 
-import json
 import os
 import re
 from dataclasses import asdict, dataclass, field
@@ -185,21 +184,3 @@ def read_log(path: Path, lines: int = 40) -> list[str]:
     return [line for line in kept if line.strip()][-lines:]
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read a metrics.jsonl, one entry a step, in order.
-
-    A line that is not whole, as the writer leaves it when it is killed, is passed over; steps that were
-    done again after a resume count once, as they were done last.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return []
-    entries: dict[float, dict[str, Any]] = {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
-            entries[entry["step"]] = entry
-        except (ValueError, KeyError, TypeError):
-            continue
-    return [entries[step] for step in sorted(entries)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from amn_core.constants import WALK_NORMALISATIONS
-from amn_core.pixel_pairs import build_pairs, find_path_maximum
+from amn_core.refine.pixel_pairs import build_pairs, find_path_maximum
 
 EPSILON = 1e-5
 

@@ -33,18 +33,12 @@ Where to look:
 - `scores`       all of these in one `summarise`, under a `Protocol`
 """
 
+from amn_core.sweep.confusion import score_confusion, score_iou, score_miou
 from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts, pool_counts
+from amn_core.sweep.images import score_images, score_oracle
 from amn_core.sweep.pixels import ImageCounts, count_image
 from amn_core.sweep.protocols import PROTOCOLS, Protocol
-from amn_core.sweep.scores import (
-    Summary,
-    score_confusion,
-    score_images,
-    score_iou,
-    score_miou,
-    score_oracle,
-    summarise,
-)
+from amn_core.sweep.scores import Summary, summarise
 from amn_core.sweep.tensors import count_images
 from amn_core.sweep.uncertainty import Bootstrap, bootstrap_runs, compare_bootstraps
 

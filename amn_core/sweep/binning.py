@@ -13,6 +13,7 @@ import numpy as np
 # Below this distance, or above its inverse, thresholds are searched for: arithmetic could overflow.
 MIN_STEP = 1e-6
 
+
 def check_thresholds(thresholds) -> np.ndarray:
     """Check a grid of thresholds and return it as (T,) float64.
 

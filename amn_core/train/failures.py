@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from amn_core.compute.distributed import get_world_size
+from amn_core.compute.failures import is_out_of_memory, take_first_line
 from amn_core.data import DataError
-from amn_core.distributed import get_world_size
-from amn_core.failures import is_out_of_memory, take_first_line
 from amn_core.train.samples import build_batches
 
 if TYPE_CHECKING:
-    from amn_core.configs import TrainConfig
-    from amn_core.train.loop import Training
+    from amn_core.train.config import TrainConfig
+    from amn_core.train.training import Training
 
 NAMED = 16
 CROP_MULTIPLE = 32

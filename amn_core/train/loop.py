@@ -12,17 +12,15 @@ import math
 import signal
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from amn_core.configs import TrainConfig, describe_config, resolve_train_config
-from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
-from amn_core.devices import autocast, choose_device, choose_precision
-from amn_core.distributed import (
+from amn_core.compute.devices import autocast, choose_device, choose_precision
+from amn_core.compute.distributed import (
     average_over_processes,
     is_distributed,
     is_main,
@@ -30,59 +28,22 @@ from amn_core.distributed import (
     wait_for_all,
     wrap_network,
 )
+from amn_core.compute.failures import Stopped
+from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
 from amn_core.formats.files import append_line, read_json, write_json
 from amn_core.models import load_exactly
+from amn_core.options import describe_config
+from amn_core.train.config import TrainConfig, resolve_train_config
 from amn_core.train.failures import describe_bad_loss, explain_failures, refuse_bad_weights
 from amn_core.train.probe import Probe, build_probe, run_probe
-from amn_core.train.samples import build_loader, count_steps
+from amn_core.train.samples import build_loader
 from amn_core.train.stages import STAGES, build_optimizer, build_schedule, build_training_model, compute_loss
+from amn_core.train.training import Training
 
 LOG_EVERY = 5
 # What may differ between the run that is resumed and the one that resumes it.
 FREE_ON_RESUME = ("resume", "device", "workers", "skip_broken", "data", "out", "probe", "compile")
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The training was asked to stop and did, with a checkpoint; the message says how to go on."""
-
-
-@dataclass
-class Training:
-    """A training under way.
-
-    Attributes:
-        network: what a step runs: the model, or what wraps it so that several processes learn together.
-    """
-
-    config: TrainConfig
-    dataset: Dataset
-    model: torch.nn.Module
-    model_arguments: dict[str, Any]
-    optimizer: torch.optim.Optimizer
-    device: torch.device
-    step: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    network: torch.nn.Module = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Run the model as it is, unless something wraps it."""
-        self.network = self.model
-
-    @property
-    def out(self) -> Path:
-        """The output folder."""
-        return Path(self.config.out)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of one pass over the data."""
-        return count_steps(len(self.dataset.ids), self.config.batch)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole training."""
-        return self.steps_per_epoch * self.config.epochs
 
 
 def train(config: TrainConfig) -> Path:

@@ -12,7 +12,7 @@ Reproduced, for ResNet-50 with the preset `paper`:
 Not reproduced:
 
 - the loss of NaN where a batch has no foreground or no background: every weight would be NaN from there on. All
-  other batches have the same loss (`amn_core.losses`);
+  other batches have the same loss (`amn_core.train.losses`);
 - the ``train`` method that changes no mode: in training it makes no difference, as batch norm is frozen in either
   mode and dropout is on; at inference it leaves dropout on, which is ``extract --official``;
 - the order of images and their crops, which no seed fixes there.

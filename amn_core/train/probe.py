@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from amn_core.compute.devices import choose_precision
 from amn_core.data import DataError, Dataset
-from amn_core.devices import choose_precision
-from amn_core.extract import Extractor
 from amn_core.formats.counts import save_counts
 from amn_core.formats.files import write_bytes, write_json
 from amn_core.formats.maps import LEVELS, resize_maps, save_map
+from amn_core.infer.extractor import Extractor
 from amn_core.sweep.counts import CountsBuilder
 
 SHOWN = 4

@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from amn_core.configs import TrainConfig
+from amn_core.compute.devices import autocast, choose_precision
+from amn_core.compute.distributed import is_main
 from amn_core.data import Dataset
-from amn_core.devices import autocast, choose_precision
-from amn_core.distributed import is_main
-from amn_core.losses import inter_pixel_loss
+from amn_core.train.config import TrainConfig
+from amn_core.train.losses import inter_pixel_loss
 
 # Images whose displacements are averaged; the mean of so many hardly moves with more.
 MEASURED_IMAGES = 250

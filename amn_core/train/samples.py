@@ -11,11 +11,11 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from amn_core.configs import TrainConfig
+from amn_core.compute.distributed import get_rank, get_world_size, is_distributed, share_batch
 from amn_core.data import Dataset
-from amn_core.data.images import load_label_image
 from amn_core.data.transforms import augment
-from amn_core.distributed import get_rank, get_world_size, is_distributed, share_batch
+from amn_core.formats.masks import load_label_image
+from amn_core.train.config import TrainConfig
 
 
 class Samples(TorchDataset):

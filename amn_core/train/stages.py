@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from amn_core.configs import TrainConfig
 from amn_core.data import Dataset
-from amn_core.losses import multilabel_loss, per_pixel_classification_loss, segmentation_loss
 from amn_core.models import build_model
+from amn_core.train.config import TrainConfig
+from amn_core.train.losses import multilabel_loss, per_pixel_classification_loss, segmentation_loss
 from amn_core.train.official import WEIGHTS, follow_official_training
 from amn_core.train.relations import compute_irn_loss, find_branches, measure_mean_displacement
 

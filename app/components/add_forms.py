@@ -6,7 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from amn_core.data import DataError
-from app import cached, roots
+from app import roots
+from app.cache import runs as cached
 
 KINDS = {
     "voc": "PASCAL VOC 2012: a VOCdevkit, the VOC2012 folder, or a part of it",

@@ -9,10 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from amn_core.formats.runs import Run
-from amn_core.sweep.confusion import nanmean
-from amn_core.sweep.scores import MASK_LEVEL, find_peak, find_threshold, score_foreground_share, score_iou, score_rates
+from amn_core.sweep.confusion import nanmean, score_foreground_share, score_iou, score_rates
+from amn_core.sweep.curves import find_peak, find_threshold
+from amn_core.sweep.scores import MASK_LEVEL
 from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
-from app import cached, charts, state
+from app import state
+from app.cache import runs as cached
+from app.charts import runs as charts
 from app.controls import Choice, bind_run
 
 PAIRED = {

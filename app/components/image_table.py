@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from app import cached, tables
+from app.cache import runs as cached
 from app.controls import Choice, open_image
-from app.definitions import DEFINITIONS
+from app.words import tables
+from app.words.definitions import DEFINITIONS
 
 
 def describe_number(label: str, form: str, help_text: str | None = None):

@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from amn_core.commands.import_plan import UNSURE, ImportConfig
+from amn_core.commands.progress import read_percent
 from amn_core.formats.map_folder import KINDS
 from amn_core.formats.recognise import NORMALISATIONS
-from amn_core.importing import UNSURE, ImportConfig
 from amn_core.jobs import Job
-from amn_core.jobs.progress import read_percent
-from app import cached, imports, state
+from app import imports, state
+from app.cache import runs as cached
 from app.components.job_form import list_data
 
 CHOICES = {

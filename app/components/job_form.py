@@ -5,11 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from amn_core.configs import ReproduceConfig
+from amn_core.commands.checks import Check, check_memory, list_splits
+from amn_core.commands.pipeline import ReproduceConfig
 from amn_core.jobs import find_jobs_root
-from amn_core.jobs.checks import Check, check_memory, list_splits
 from amn_core.options import format_command
-from app import cached, cached_trainings, roots, state, training
+from app import roots, state, training
+from app.cache import runs as cached
+from app.cache import trainings as cached_trainings
 
 ICONS = {"ok": ":green[:material/check_circle:]", "warning": ":orange[:material/warning:]",
          "error": ":red[:material/error:]"}

@@ -4,13 +4,16 @@ from datetime import datetime
 
 import streamlit as st
 
+from amn_core.commands.progress import Stage, estimate_rest, find_current, list_stages
+from amn_core.formats.trainings import load_probe
 from amn_core.jobs import Job, delete_job, load_job, read_log, read_metrics, resume_job, stop_job
 from amn_core.jobs.devices import list_ahead
 from amn_core.jobs.processes import read_memory
-from amn_core.jobs.progress import Stage, estimate_rest, find_current, list_stages, load_probe
-from app import cached, cached_trainings, state, training
+from app import state, training
+from app.cache import runs as cached
+from app.cache import trainings as cached_trainings
+from app.charts.trainings import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
 from app.components.job_form import FAILURE, VALUES
-from app.training_charts import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
 
 BADGES = {
     "queued": ":gray-badge[:material/schedule: waits]", "running": ":blue-badge[:material/autorenew: running]",

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app import cached, imports, state
-from app.comparability import Difference, find_differences
+from app import imports, state
+from app.cache import runs as cached
 from app.controls import Choice, write_difference
+from app.words.comparability import Difference, find_differences
 
 STARTED, FAILURE = "reimport-started", "reimport-failure"
 # Averaging and classes are a matter of counts: the screen applies its own to every run, at once.

@@ -1,1 +1,1 @@
-"""What the lessons share: their frame, their figures and their data. The pages are in `app/screens/lessons`."""
+"""The lessons, one file a page, and what they share: frame (`page`), figures (`charts`), data and mathematics."""

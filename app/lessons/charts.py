@@ -9,11 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from app.components.colour_maps import build_colour_table
-from app.plotting import (
+from app.charts.colour_maps import build_colour_table
+from app.charts.plotting import (
     NEUTRAL,
     PERCENT,
-    RunStyle,
     Traces,
     add_scatter,
     build_figure,
@@ -24,6 +23,7 @@ from app.plotting import (
     fade,
     name_axes,
 )
+from app.charts.styles import RunStyle
 
 MODEL = RunStyle("model", "#009E73", "dash", "circle")
 BACKGROUND_COLOUR = NEUTRAL

@@ -7,9 +7,10 @@ import streamlit as st
 
 from amn_core.formats.files import read_json
 from amn_core.formats.runs import Run
-from amn_core.sweep.manipulation import Manipulation, manipulate
-from app import cached, controls, roots
-from app.plotting import RunStyle, build_styles
+from app import controls, roots
+from app.cache import runs as cached
+from app.charts.styles import RunStyle, build_styles
+from app.lessons.manipulation import Manipulation, manipulate
 
 KINDS = {"scenes": "drawn scenes", "voc": "photographs"}
 

@@ -60,7 +60,7 @@ def render_way_on(name: str) -> None:
         for step, icon in ((-1, ":material/arrow_back:"), (1, ":material/arrow_forward:")):
             if 0 <= place + step < len(names):
                 other = names[place + step]
-                st.page_link(f"screens/lessons/{other}.py", label=LESSONS[other], icon=icon)
+                st.page_link(f"lessons/{other}.py", label=LESSONS[other], icon=icon)
 
 
 def render_slider(label: str, low: float, high: float, step: float, name: str, help_text: str | None = None) -> float:
@@ -78,7 +78,7 @@ def render_choice(label: str, options: Sequence[str], name: str, **more) -> str:
 
 def render_image_choice(run, label: str = "Image") -> str:
     """Render the choice of one of a run's images; returns its id."""
-    from app import cached  # the charts of a lesson without images need none of it
+    from app.cache import runs as cached  # the charts of a lesson without images need none of it
 
     ids = list(run.map_ids or cached.load_counts(run).image_ids)
     return render_choice(label, ids, "scene", width=190)

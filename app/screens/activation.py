@@ -3,8 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from app import cached, charts, controls, state, tables
-from app.definitions import DEFINITIONS
+from app import controls, state
+from app.cache import runs as cached
+from app.charts import runs as charts
+from app.words import tables
+from app.words.definitions import DEFINITIONS
 
 MEASURES = ("gap", "auc", "auc_other", "imbalance", "gini")
 POINTS = {"image": "an image", "class": "a class"}

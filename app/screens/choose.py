@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import cached_choices, choice_charts, choices, controls, state
+from app import controls, state
+from app.cache import choices as cached_choices
+from app.charts import choices as choice_charts
 from app.controls import Choice
+from app.words import choices
 
 PART, SCOPE = "widget:choose-part", "widget:choose-scope"
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}

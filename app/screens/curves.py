@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from app import controls, state, tables
+from app import controls, state
 from app.components import curve_views, image_table, protocol_notes
-from app.definitions import AVERAGINGS, DEFINITIONS
+from app.words import tables
+from app.words.definitions import AVERAGINGS, DEFINITIONS
 
 VIEWS = {
     "miou": "mIoU", "classes": "Each class", "rates": "Precision and recall", "difference": "Difference",

@@ -4,10 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from amn_core.formats.runs import Run
-from app import cached, controls, provenance, roots, state
-from app.comparability import find_differences
+from app import controls, roots, state
+from app.cache import runs as cached
 from app.components import add_forms, import_form
 from app.official_runs import describe_item
+from app.words import provenance
+from app.words.comparability import find_differences
 
 
 def render() -> None:

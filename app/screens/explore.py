@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cached, state
+from app import state
 from app.browser import (
     SORTS,
     build_table,
@@ -13,6 +13,7 @@ from app.browser import (
     refresh_list,
     sort_table,
 )
+from app.cache import runs as cached
 from app.components.canvas import render_canvas
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_list import render_image_list

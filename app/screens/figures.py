@@ -7,7 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from amn_core.figures.config import FIGURES, FigureConfig
-from app import cached, cached_trainings, controls, roots, state
+from app import controls, roots, state
+from app.cache import runs as cached
+from app.cache import trainings as cached_trainings
 from app.components.figure_form import render_options
 
 PROTOCOLS = {"union": "irn", "all": "seam", "present": "toco"}

@@ -4,8 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from amn_core.formats.runs import Run
-from app import cached, controls, state
+from app import controls, state
 from app.browser import SORTS, filter_table
+from app.cache import runs as cached
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
 

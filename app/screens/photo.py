@@ -4,10 +4,10 @@ import streamlit as st
 
 from amn_core.constants import METHOD_LABELS
 from amn_core.data import DataError
-from app import cached, state
+from app import state
+from app.cache import runs as cached
 from app.components.canvas import render_canvas
-from app.components.planes import pack_methods
-from app.photos import (
+from app.pictures.photos import (
     Photo,
     build_map_images,
     build_mask_image,
@@ -18,6 +18,7 @@ from app.photos import (
     open_photo,
     propose_classes,
 )
+from app.pictures.planes import pack_methods
 
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 RESULT = "photo-result"

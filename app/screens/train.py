@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from amn_core.commands.jobs import measure_progress
 from amn_core.jobs import Job, find_jobs_root, list_jobs
-from amn_core.jobs.commands import measure_progress
 from app import state
 from app.components.job_form import render_form
 from app.components.job_view import render_job

@@ -127,7 +127,7 @@ def open_app(runs_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             at.query_params[name] = value
         if screen != "explore":
             at.run()
-            at.switch_page(str(REPOSITORY / "app" / "screens" / f"{screen}.py"))
+            at.switch_page(str(REPOSITORY / "app" / (screen if "/" in screen else f"screens/{screen}")) + ".py")
         return at.run()
 
     return open_screen

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from amn_core.sweep.scores import score_images
+from amn_core.sweep.images import score_images
 from amn_core.sweep.separation import score_class_separation
 
 

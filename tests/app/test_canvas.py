@@ -9,7 +9,7 @@ import pytest
 from amn_core.constants import DEFAULT_THRESHOLDS
 from amn_core.formats.runs import load_run
 from amn_core.sweep import score_images
-from app.components.planes import MethodMap, bin_maps, pack_image
+from app.pictures.planes import MethodMap, bin_maps, pack_image
 
 READY = ".amn[data-ready='{}']"
 

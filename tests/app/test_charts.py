@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from amn_core.constants import DEFAULT_THRESHOLDS, METHOD_COLOURS, METHODS
-from app import charts
-from app.plotting import fade
+from app.charts import runs as charts
+from app.charts.plotting import fade
 
 
 def find_traces(figure, **wanted):

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from amn_core.selecting import score_selectors
+from amn_core.choosing.budget import build_folds, score_budget
+from amn_core.choosing.confident import score_confident
+from amn_core.commands.select import score_selectors
 from amn_core.sweep import score_confusion, score_miou
-from amn_core.sweep.budget import build_folds, score_budget
-from amn_core.sweep.confident import score_confident
-from app import choice_charts, choices
-from app.plotting import build_styles
+from app.charts import choices as choice_charts
+from app.charts.styles import build_styles
+from app.words import choices
 
 
 @pytest.fixture

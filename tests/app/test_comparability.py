@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amn_core.formats.runs import Run
-from app.comparability import find_differences, write_value
+from app.words.comparability import find_differences, write_value
 
 PROTOCOL = {"normalisation": "max", "scales": [1.0, 0.5], "flip": True, "ground_truth": "A", "ignore": "left out"}
 
@@ -35,6 +35,8 @@ def test_one_run_does_not_differ_from_itself():
     ({"protocol": {"ignore": "an error"}}, "Pixels to ignore"),
     ({"images": 3}, "Images"),
 ])
+
+
 def test_other_pixels_forbid_a_comparison(changes, topic):
     found = find_differences([make_run(), make_run("AMN", **changes)])
     assert [(one.topic.name, one.topic.is_fatal) for one in found] == [(topic, True)]
@@ -46,6 +48,8 @@ def test_other_pixels_forbid_a_comparison(changes, topic):
     ({"protocol": {"flip": False}}, "Flip"),
     ({"label_source": "masks"}, "Image labels"),
 ])
+
+
 def test_another_way_to_make_maps_asks_for_care(changes, topic):
     found = find_differences([make_run(), make_run("AMN", **changes)])
     assert [(one.topic.name, one.topic.is_fatal) for one in found] == [(topic, False)]
@@ -70,5 +74,7 @@ def test_runs_of_the_same_name_are_kept_apart():
     (None, "not said"), (True, "yes"), (False, "no"), ([1.0, 0.5], "1.0, 0.5"), ("max", "max"),
     (list(range(10)), "0, 1, 2, 3, 4, 5, 6, 7 … (10)"),
 ])
+
+
 def test_values_are_written_for_people(value, text):
     assert write_value(value) == text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from amn_core.formats.runs import Run
 from app import roots
-from app.cached import name_runs
+from app.cache.runs import name_runs
 from app.controls import mark_at_first
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from amn_core.comparing import compare, format_table
-from amn_core.configs import CompareConfig
+from amn_core.commands.compare import CompareConfig, compare, format_table
+from amn_core.commands.import_maps import run_import
+from amn_core.commands.import_plan import ImportConfig
 from amn_core.formats.masks import save_mask
-from amn_core.importing import ImportConfig, run_import
 from amn_core.sweep import summarise
 from amn_core.sweep.confusion import count_mask, score_iou
-from app import cached, imports
+from app import imports
+from app.cache import runs as cached
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import load_run
 from amn_core.jobs import wait_for_job
-from app import imports, provenance, roots
+from app import imports, roots
+from app.words import provenance
 from tests.data.coco_maker import make_coco
 
 
@@ -201,6 +202,8 @@ def test_masks_can_be_imported_too(open_import, scenes, tmp_path):
 @pytest.mark.parametrize(("folder", "name"), [
     ("", "x"), ("relative/path", "x"), ("/no/such/folder", "x"), ("{empty}", "x"), ("{maps}", "--out"),
 ])
+
+
 def test_what_cannot_be_imported_says_why(open_import, maps, tmp_path, folder, name):
     (tmp_path / "empty").mkdir()
     at = open_import(folder.format(empty=tmp_path / "empty", maps=maps), "Import", name)

@@ -9,7 +9,8 @@ import pytest
 
 from amn_core.formats.runs import load_run
 from amn_core.sweep import score_images
-from app.browser import SORTS, filter_table, find_contents, sort_table
+from app.browser import SORTS, filter_table, sort_table
+from app.words.tables import find_contents
 
 
 def get_component(at, name: str) -> dict:
@@ -61,6 +62,8 @@ def test_link_restores_image_runs_and_view(open_app, group, scenes):
     ("t", "7"), ("t", "x"), ("layer", "<script>"), ("image", "../../etc/passwd"), ("runs", "../secret"), ("sort", "?"),
     ("opacity", "nan"), ("contour", "2"), ("data", "voc:/etc/x"), ("class", "dragon"), ("hidden", "nothing"),
 ])
+
+
 def test_nonsense_in_a_link_is_passed_over(open_app, group, scenes, name, value):
     at = open_app("explore", **{"data": group, name: value})
     assert not at.exception and not at.error
@@ -86,6 +89,8 @@ def test_finding_and_filtering_narrow_the_list(open_app, group, scenes):
     ("regret-range", lambda scores: 100 * scores.regret(0.7)), ("gap-range", lambda scores: scores.gap),
     ("imbalance-range", lambda scores: scores.imbalance), ("best-range", lambda scores: scores.best_threshold),
 ])
+
+
 def test_range_of_a_figure_narrows_the_list_and_lives_in_the_url(open_app, group, runs, name, figure):
     scores = score_images(runs["cam"].counts())
     values = dict(zip(scores.image_ids, figure(scores), strict=True))

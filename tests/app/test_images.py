@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from amn_core.sweep.scores import score_images
-from app import tables
+from amn_core.sweep.images import score_images
+from app.words import tables
 
 
 @pytest.fixture

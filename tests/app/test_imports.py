@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WITH_TORCH = tuple(f"amn_core.{name}" for name in ("extract", "models", "train", "losses", "formats.checkpoints"))
+WITH_TORCH = tuple(
+    f"amn_core.{name}" for name in ("infer", "models", "train.loop", "train.losses", "formats.checkpoints"))
 SHOWING = {"streamlit", "plotly", "app"}
 OPEN_EVERY_SCREEN = """
 import json, sys

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from amn_core.constants import VOC_CLASSES
-from app import cached, official_runs, photos, roots
+from app import official_runs, roots
+from app.cache import runs as cached
+from app.pictures import photos
 from tests.app.test_data_and_runs import find_button
 from tests.app.test_photo import draw_picture, encode
 from tests.formats.official_models import OfficialAMN, OfficialCAM

@@ -9,7 +9,7 @@ import torch
 from amn_core.cli import main
 from amn_core.formats.checkpoints import save_checkpoint
 from amn_core.models import build_model
-from app.plotting import SYMBOLS
+from app.charts.styles import SYMBOLS
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ import json
 import numpy as np
 import pytest
 
+from amn_core.commands.segment import SegmentConfig, segment
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS
 from amn_core.formats.checkpoints import save_checkpoint
 from amn_core.formats.runs import load_run
 from amn_core.models import build_model
-from amn_core.segmenting import SegmentConfig, segment
 from amn_core.sweep import summarise
-from amn_core.sweep.scores import drop_image_thresholds, drop_thresholds, score_images
+from amn_core.sweep.images import score_images
+from amn_core.sweep.scores import drop_image_thresholds, drop_thresholds
 
 NAME, COLOUR = "Segmentation", METHOD_COLOURS["segmentation"]
 

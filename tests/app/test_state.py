@@ -47,6 +47,8 @@ def test_unreadable_choices_are_passed_over(name, text):
     ("b", "a", ["a", "b"], "b"), ("z", "a", ["a", "b"], "a"), ("z", "y", ["a", "b"], "a"), ("z", None, None, "z"),
     (("a", "z"), (), ["a", "b"], ("a",)),
 ])
+
+
 def test_value_is_fitted_to_what_is_on_offer(value, default, options, expected):
     assert fit(value, default, options) == expected
 

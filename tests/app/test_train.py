@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from amn_core.cli import build_parser
-from amn_core.configs import ReproduceConfig
+from amn_core.commands.pipeline import ReproduceConfig
 from amn_core.formats.files import write_json
 from amn_core.jobs import list_jobs, load_job, start_job, stop_job, wait_for_job
 from amn_core.options import read_options

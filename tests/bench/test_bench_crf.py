@@ -8,8 +8,7 @@ import pytest
 from amn_core.bench import crf
 from amn_core.bench.crf import BenchCRFConfig, Sample, Tally, bench_crf, choose_ids, load_sample
 from amn_core.cli import main
-from amn_core.comparing import compare
-from amn_core.configs import CompareConfig
+from amn_core.commands.compare import CompareConfig, compare
 from amn_core.data import load_dataset
 from amn_core.formats.maps import save_map
 from amn_core.formats.runs import save_run

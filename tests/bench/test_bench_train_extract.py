@@ -12,7 +12,7 @@ from amn_core.bench.meters import Meter
 from amn_core.bench.plain import infer_map_plainly, make_plain
 from amn_core.bench.training import BenchTrainConfig, bench_train
 from amn_core.cli import main
-from amn_core.extract import Extractor
+from amn_core.infer.extractor import Extractor
 from amn_core.models import build_model
 
 TINY = {"data": "scenes:size=64,n=6,seed=3", "weights": "none", "device": "cpu"}

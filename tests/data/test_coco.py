@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from amn_core.commands.count import describe_ground_truth, has_mask
+from amn_core.commands.import_maps import run_import
+from amn_core.commands.import_plan import ImportConfig
 from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES
-from amn_core.counting import describe_ground_truth, has_mask
-from amn_core.data import DataError, coco_index, find_problems, load_dataset, select_ids
-from amn_core.data.coco_masks import draw_mask
+from amn_core.data import DataError, find_problems, load_dataset, select_ids
+from amn_core.data.coco import index as coco_index
+from amn_core.data.coco.masks import draw_mask
 from amn_core.formats.coco_labels import decode_labels, find_writings
-from amn_core.importing import ImportConfig, run_import
 from tests.data.coco_maker import CATEGORIES, NUMBERS, SIZE, build_objects, draw_slowly, is_inside, make_coco
 
 IDS = tuple(f"COCO_train2014_{number:012d}" for number in NUMBERS)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from amn_core.data import load_dataset, select_ids
-from amn_core.data.scene_backgrounds import BACKGROUNDS
-from amn_core.data.scene_canvas import Canvas, box, capsule, circle, cut, ellipse, polygon, ring, union
-from amn_core.data.scene_layout import choose_background, choose_classes, choose_coat, place_objects
-from amn_core.data.scene_objects import CLASS_NAMES, FAMILIES, KINDS, coats_of
-from amn_core.data.scenes import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
+from amn_core.data.scenes.backgrounds import BACKGROUNDS
+from amn_core.data.scenes.canvas import Canvas, box, capsule, circle, cut, ellipse, polygon, ring, union
+from amn_core.data.scenes.dataset import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
+from amn_core.data.scenes.layout import choose_background, choose_classes, choose_coat, place_objects
+from amn_core.data.scenes.objects import CLASS_NAMES, FAMILIES, KINDS, coats_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,6 +73,8 @@ def test_returned_arrays_are_copies():
         ({"discriminative": "nan"}, "discriminative is nan but must lie between"),
     ],
 )
+
+
 def test_options_that_are_wrong_name_what_is_allowed(options, message):
     with pytest.raises(ValueError, match=message):
         open_scenes(options, "train")
@@ -91,7 +93,7 @@ def test_ids_outside_the_split_are_refused(image_id):
 
 def test_scene_is_the_same_in_another_process():
     code = (
-        "import hashlib\nfrom amn_core.data.scenes import SceneConfig, build_scene\n"
+        "import hashlib\nfrom amn_core.data.scenes.dataset import SceneConfig, build_scene\n"
         "s = build_scene(11, SceneConfig(size=64))\n"
         "print(hashlib.sha256(s.image.tobytes() + s.gt.tobytes() + s.parts.tobytes()).hexdigest())"
     )

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from amn_core.constants import VOC_CLASSES
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import read_raw_map
 from amn_core.formats.map_folder import open_map_folder
 from amn_core.formats.recognise import ReadOptions, Recognised, fit_maps, interpret_map, normalise_maps, recognise
-from amn_core.formats.safe_pickle import FormatError
 from tests.formats.layouts import WRITERS, make_maps, save_dict, write_irn, write_keys_only, write_wsol
 
 IDS = ("2007_000001", "2007_000002", "2007_000003")
@@ -124,6 +124,8 @@ def test_normalisations_follow_their_definitions():
     ({"keys": np.array([1])}, "no maps among"), ({0: np.zeros((2, 2)), 1: np.zeros((2, 3))}, "differ in size"),
     ({0: "text"}, "one \\(H, W\\) array"), ({}, "no maps"), ("text", "instead of maps"),
 ])
+
+
 def test_what_is_no_map_is_named(tmp_path, content, message):
     save_dict(tmp_path / "a.npy", content)
     with pytest.raises(FormatError, match=message):

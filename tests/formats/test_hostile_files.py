@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.foreign import parse_raw_map, read_raw_map
-from amn_core.formats.safe_pickle import FormatError, RefusedError, load_npy_bytes, load_pickled_npy, load_torch_file
-from amn_core.formats.torch_files import load_torch_bytes
+from amn_core.formats.pickles.files import load_npy_bytes, load_pickled_npy, load_torch_file
+from amn_core.formats.pickles.torch_files import load_torch_bytes
 from tests.formats.layouts import WRITERS, make_maps, save_on_gpu, write_irn
 
 CALLS = {
@@ -109,7 +110,7 @@ def test_call_is_refused_by_name_in_every_way_and_place(wanted, tmp_path, monkey
 
 def load_from(content: bytes):
     """Read the bytes of a torch file with the budget of a file."""
-    from amn_core.formats.pickle_parts import Budget
+    from amn_core.formats.pickles.parts import Budget
 
     return load_torch_bytes(content, Budget(1 << 24))
 
@@ -251,6 +252,8 @@ def forge_tensor(offset: int, size: tuple, stride: tuple, count: int = 4) -> byt
     (0, (1 << 40,), (1,)), (0, (1 << 40,), (0,)), (0, (5,), (1,)), (4, (1,), (1,)), (-1, (1,), (1,)), (0, (2,), (4,)),
     (0, (2,), (-1,)), (0, (2, 2), (1,)), (0, (4,), (1,), 1 << 40), (0, (1 << 70,), (1,)),
 ])
+
+
 def test_forged_tensor_is_refused(forged):
     np.testing.assert_array_equal(load_from(forge_tensor(1, (2,), (2,))), [1, 3])
     assert measure_peak(refuse(load_from, forge_tensor(*forged))) < 1 << 22

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.labels import load_cls_labels, save_cls_labels
-from amn_core.formats.safe_pickle import FormatError
 from tests.formats.layouts import save_dict
 
 

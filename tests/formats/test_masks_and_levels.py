@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from amn_core.constants import DEFAULT_THRESHOLDS, VOC_PALETTE
-from amn_core.formats.levels import quantise_maps, save_levels
-from amn_core.formats.maps import load_map, load_stored_map
+from amn_core.formats.errors import FormatError
+from amn_core.formats.maps import load_map, load_stored_map, quantise_maps, save_levels
 from amn_core.formats.masks import load_mask, save_mask, split_mask
-from amn_core.formats.safe_pickle import FormatError
 
 LABELS = np.array([[0, 1, 255], [20, 20, 0]], dtype=np.uint8)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from amn_core.formats.safe_pickle import FormatError, load_npy_bytes, load_pickled_npy, load_torch_file
+from amn_core.formats.errors import FormatError
+from amn_core.formats.pickles.files import load_npy_bytes, load_pickled_npy, load_torch_file
 from tests.formats.layouts import save_dict, save_on_gpu
 
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "int64", "uint64", "float16", "float32", "float64")

@@ -6,8 +6,7 @@ import torch
 
 from amn_core.refine import CRFConfig, CRFFilters, refine_labels, refine_probabilities
 from amn_core.refine.dense_crf import label_softmax
-
-from .scenes import make_scene, make_texture
+from tests.refine.scenes import make_scene, make_texture
 
 WIDE = CRFConfig(bilateral_sxy=8.0, bilateral_srgb=20.0)
 
@@ -152,6 +151,8 @@ def test_crf_softmax_is_that_of_torch(n_labels):
         ({"gt_prob": 1.0}, "gt_prob is 1.0"),
     ],
 )
+
+
 def test_crf_names_the_wrong_argument(changes, message):
     right = {"image": np.zeros((8, 9, 3), np.uint8), "labels": np.zeros((8, 9), int), "n_labels": 2}
     with pytest.raises(ValueError, match=message):
@@ -179,6 +180,8 @@ def test_crf_names_a_batch_that_does_not_fit():
 @pytest.mark.parametrize(
     "config", [{"iterations": -1}, {"bilateral_srgb": 0}, {"gaussian_sxy": float("nan")}, {"gaussian_compat": -3}]
 )
+
+
 def test_crf_config_refuses_what_has_no_meaning(config):
     with pytest.raises(ValueError, match=next(iter(config))):
         CRFConfig(**config)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from amn_core.refine import PAMRConfig, pamr_labels, pamr_probabilities
-
-from .scenes import make_scene
+from tests.refine.scenes import make_scene
 
 
 def neighbours(y, x, height, width, dilations):

@@ -19,6 +19,8 @@ def test_iou_is_hit_over_union_and_nan_without_union():
 @pytest.mark.parametrize(
     ("averaging", "expected"), [("union", (0.6 + 0.6 + 0) / 3), ("all", 1.2 / 4), ("present", 0.6)]
 )
+
+
 def test_miou_follows_each_averaging_rule(averaging, expected):
     assert score_miou(CONFUSION, averaging) == pytest.approx(expected, abs=1e-15)
 

@@ -34,6 +34,8 @@ def sweep(cam, class_ids, gt, thresholds, background=None) -> np.ndarray:
     seed=st.integers(0, 10**6), n_planes=st.integers(0, 4), dtype=st.sampled_from(DTYPES),
     grid=st.sampled_from(sorted(GRIDS)),
 )
+
+
 def test_sweep_equals_the_argmax_at_every_threshold(seed, n_planes, dtype, grid):
     thresholds = GRIDS[grid]
     cam, class_ids, gt = make_image(seed, n_planes, dtype, thresholds)
@@ -47,6 +49,8 @@ def test_sweep_equals_the_argmax_at_every_threshold(seed, n_planes, dtype, grid)
     values=st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=30),
     thresholds=st.lists(st.floats(-4, 4), min_size=1, max_size=30, unique=True).map(sorted),
 )
+
+
 def test_bins_count_the_thresholds_strictly_below_on_any_grid(values, thresholds):
     cam = np.array(values + [np.float32(t) for t in thresholds], dtype=np.float32).reshape(1, 1, -1)
     gt = np.zeros(cam.shape[1:], dtype=np.uint8)

@@ -66,6 +66,8 @@ def test_learnt_background_counts_on_a_device_as_in_an_array(device, dtype):
     ("value", "label", "message"),
     [(float("nan"), 0, "NaN or infinity"), (float("inf"), 0, "NaN or infinity"), (0.5, 99, "mask holds labels")],
 )
+
+
 def test_wrong_tensors_are_refused_by_name(device, value, label, message):
     cam = torch.full((1, 2, 2), value, device=device)
     gt = torch.full((2, 2), label, dtype=torch.uint8, device=device)

@@ -46,6 +46,8 @@ STRANGE[0, 0] = 77
         ((CAM, [1], GT, [0.1], 21, NAN[0]), "background channel holds NaN"),
     ],
 )
+
+
 def test_count_refuses_wrong_input_by_name(arguments, message):
     with pytest.raises(ValueError, match=message):
         count_image(*arguments)
@@ -68,6 +70,8 @@ def test_counts_refuse_negative_numbers():
         ({"thresholds": np.array([0.5, 0.4])}, "not strictly increasing"),
     ],
 )
+
+
 def test_counts_refuse_arrays_that_do_not_fit(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(make_counts(1), **change)
@@ -80,6 +84,8 @@ def test_counts_refuse_arrays_that_do_not_fit(change, message):
         (np.ones(3, dtype=bool), "mask of"), ([-1], "images holds index -1"),
     ],
 )
+
+
 def test_selection_refuses_unknown_images(images, message):
     with pytest.raises(ValueError, match=message):
         make_counts(1).select(images)
@@ -104,6 +110,8 @@ def test_builder_refuses_counts_with_other_thresholds():
         ({"classes": [99]}, "99"), ({"classes": []}, "classes"), ({"threshold": 1.5}, "threshold is 1.5"),
     ],
 )
+
+
 def test_summary_refuses_what_it_does_not_know(options, message):
     with pytest.raises(ValueError, match=message):
         summarise(make_counts(1), **options)

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from app import state
-from app.components.colour_maps import COLOUR_MAPS
+from app.charts.colour_maps import COLOUR_MAPS
 
 HERE = Path(__file__).parent
 SCRIPTS = ("model.js", "paint.js", "stage.js", "instrument.js", "readout.js", "controls.js", "main.js")

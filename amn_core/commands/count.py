@@ -1,0 +1,131 @@
+"""The maps of a run and ground truth to the counts of every threshold, streaming over the images."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from amn_core.commands.compare import parse_classes
+from amn_core.compute.distributed import get_rank, get_world_size, is_distributed, is_main, take_shard, wait_for_all
+from amn_core.compute.parallel import run_chunks
+from amn_core.data import DataError, load_dataset, name_ground_truth
+from amn_core.formats.counts import load_counts, save_counts
+from amn_core.formats.files import hash_file
+from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
+from amn_core.options import option
+from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts
+
+
+@dataclass(frozen=True)
+class CountConfig:
+    """What `count` needs: the maps of a run and ground truth give the counts of every threshold."""
+
+    run: str = option("", "run folder with maps", required=True)
+    data: str = option("", "data set with ground truth; by default the one the run was made from")
+    split: str = option("", "split or path of a list; by default that of the run")
+    classes: str = option("", "names of the classes to average over, background included, kept as the run's protocol")
+    workers: int = option(0, "processes; 0 for one a core")
+    skip_broken: bool = option(False, "leave out images without a mask or a map")
+
+
+def count(config: CountConfig) -> Path:
+    """Count a run and write RUN/counts.npz; run.json then says which ground truth it was.
+
+    Several processes count a shard each; the main one adds them up, to the same integers as one process finds.
+
+    Raises:
+        ValueError: an image without a map or without a mask, unless these may be left out.
+    """
+    run = load_run(config.run)
+    spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
+    dataset = load_dataset(spec, split, config.skip_broken)
+    if dataset.class_names != run.class_names:
+        raise ValueError(f"{spec} has other classes than the run {run.path}")
+    parse_classes(config.classes, run.class_names)  # a wrong name is an error before the work, not after
+    ids = find_countable(dataset, run, config.skip_broken)
+    shard = take_shard(ids)
+    work = partial(count_some, spec, split, config.run)
+    parts = list(run_chunks(work, shard, "count", choose_workers(config, shard), chunk=64))
+    counts = gather_counts(run, merge_counts(parts or [work(())]))
+    if is_main():
+        save_counts(run.counts_path, counts)
+        remember_protocol(run, spec, split, len(ids), parse_classes(config.classes, run.class_names))
+    wait_for_all()
+    return run.counts_path
+
+
+def gather_counts(run: Run, counts: Counts) -> Counts:
+    """Gather the counts of all processes through files beside the run's own; only the main one gets them all."""
+    if not is_distributed():
+        return counts
+    paths = [run.path / f".counts-{i + 1}-of-{get_world_size()}.npz" for i in range(get_world_size())]
+    save_counts(paths[get_rank()], counts)
+    wait_for_all()
+    if not is_main():
+        return counts
+    counts = merge_counts([load_counts(path) for path in paths])
+    for path in paths:
+        path.unlink()
+    return counts
+
+
+def choose_workers(config: CountConfig, ids: Sequence[str]) -> int:
+    """Choose the number of processes: one where starting others would take longer than the work."""
+    return config.workers or (1 if len(ids) < 1000 else 0)
+
+
+def find_countable(dataset, run, skip_broken: bool) -> tuple[str, ...]:
+    """Find the images with a map; those without one are an error, or named and left out."""
+    present = set(run.map_ids)
+    missing = [image_id for image_id in dataset.ids if image_id not in present]
+    if missing and not skip_broken:
+        raise DataError(f"{run.path}: no map for {len(missing)} of {len(dataset.ids)} images, such as {missing[0]}: "
+                        "run extract on this split, or pass --skip-broken")
+    if missing:
+        print(f"left out {len(missing)} image(s) without a map, such as {missing[0]}", file=sys.stderr)
+    kept = tuple(image_id for image_id in dataset.ids if image_id in present)
+    without_mask = [i for i in kept if not has_mask(dataset, i)]
+    if without_mask and not skip_broken:
+        raise DataError(f"{dataset.spec}: no mask for {len(without_mask)} of {len(kept)} images, such as "
+                        f"{without_mask[0]}: choose a split with ground truth, or pass --skip-broken")
+    if without_mask:
+        print(f"left out {len(without_mask)} image(s) without a mask, such as {without_mask[0]}", file=sys.stderr)
+    kept = tuple(image_id for image_id in kept if image_id not in set(without_mask))
+    if not kept:
+        raise DataError(f"{dataset.spec}: none of the images has both a map and a mask; there is nothing to count")
+    return kept
+
+
+def has_mask(dataset, image_id: str) -> bool:
+    """Tell whether an image has a mask, without reading it where the data set knows its files."""
+    masks = getattr(dataset, "mask_paths", None)
+    return image_id in masks if masks is not None else dataset.gt(image_id) is not None
+
+
+def count_some(spec: str, split: str, run_path: str, ids: Sequence[str]) -> Counts:
+    """Count some images of a run."""
+    run, dataset = load_run(run_path), load_dataset(spec, split, skip_broken=True)
+    builder = CountsBuilder(run.class_names)
+    for image_id in ids:
+        gt = dataset.gt(image_id)
+        cam, class_ids = run.map(image_id, gt.shape)
+        builder.add(image_id, cam, class_ids, gt)
+    return builder.build()
+
+
+def remember_protocol(run, spec: str, split: str, images: int, classes: list[str] | None) -> None:
+    """Write into run.json what the counts were made with, and which classes are to be averaged over."""
+    meta = dict(run.meta)
+    meta["protocol"] = meta["protocol"] | {"ground_truth": describe_ground_truth(spec, split)}
+    if classes:
+        meta["protocol"]["classes"] = classes
+    meta["counts"] = {
+        "data": describe_data(spec)[0], "split": split, "images": images, "sha256": hash_file(run.counts_path)}
+    save_run(run.path, meta)
+
+
+def describe_ground_truth(spec: str, split: str) -> str:
+    """Name the ground truth: the folder of masks, or how the pictures were drawn."""
+    dataset = load_dataset(spec, split, skip_broken=True)
+    return name_ground_truth(dataset)

@@ -1,0 +1,101 @@
+"""How far a job has come, read from what its command leaves behind: models, metrics, probes, the log."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amn_core.commands.pipeline import ReproduceConfig, complete_methods, plan_steps
+from amn_core.formats.trainings import read_metrics
+from amn_core.jobs.folder import PROJECT, Job, read_log
+
+PERCENT = re.compile(r"(\d+)%\|")
+RECENT = 12
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a job: its name, where it leaves its results, and how much of it is done, in [0, 1]."""
+
+    name: str
+    folder: Path
+    done: float
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it trains, and so has metrics."""
+        return self.name.startswith("train ")
+
+
+def find_out(job: Job) -> Path:
+    """Find the folder that the job's command writes into; the job's own if it names none."""
+    words = list(job.words)
+    after = words[words.index("--out") + 1:] if "--out" in words else []
+    return PROJECT / after[0] if after else job.path
+
+
+def list_stages(job: Job) -> list[Stage]:
+    """List the stages of a job in order: of a reproduction all, of a training or another command one."""
+    out, command = find_out(job), job.words[0]
+    if command == "train":
+        return [measure_training(f"train {job.words[1]}", out)]
+    if command != "reproduce":
+        return [Stage(command, out, 1.0 if job.state == "done" else read_percent(job))]
+    return list_reproduction(job, out)
+
+
+def list_reproduction(job: Job, out: Path) -> list[Stage]:
+    """List the stages of a reproduction."""
+    stages = [
+        measure_training(step.name, out / step.folder) if step.name.startswith("train ")
+        else Stage(step.name, out / step.folder, float((out / step.folder / step.done).is_file()))
+        for step in plan_steps(find_methods(job))]
+    return [add_percent(job, stage) if stage == find_current(stages) else stage for stage in stages]
+
+
+def find_methods(job: Job) -> tuple[str, ...]:
+    """Find the methods that a reproduction measures."""
+    words = list(job.words)
+    if "--methods" in words:
+        return complete_methods(words[words.index("--methods") + 1].split(","))
+    return complete_methods(ReproduceConfig().methods.split(","))
+
+
+def find_current(stages: list[Stage]) -> Stage | None:
+    """Find the stage that is at work, or would be: the first that is not done."""
+    return next((stage for stage in stages if stage.done < 1), None)
+
+
+def measure_training(name: str, folder: Path) -> Stage:
+    """Measure how far a training has come by its last metrics; done means that its model was written."""
+    if (folder / "model.pth").is_file():
+        return Stage(name, folder, 1.0)
+    last = (read_metrics(folder / "metrics.jsonl") or [{"step": 0, "steps": 1}])[-1]
+    return Stage(name, folder, min(0.999, last["step"] / max(1, last["steps"])))
+
+
+def add_percent(job: Job, stage: Stage) -> Stage:
+    """Take how far a stage without metrics has come from the progress bar in the log."""
+    return stage if stage.is_training else Stage(stage.name, stage.folder, read_percent(job))
+
+
+def read_percent(job: Job) -> float:
+    """Read the share that the last progress bar in the log shows, below 1; 0 if the last line is none."""
+    found = PERCENT.search((read_log(job.path, 1) or [""])[-1])
+    return min(0.999, int(found[1]) / 100) if found else 0.0
+
+
+def estimate_rest(entries: list[dict[str, Any]], since: float = 0.0) -> float | None:
+    """Estimate the seconds to the end of a training from its last metrics; None before there are two.
+
+    Args:
+        entries: as `read_metrics` gives them.
+        since: entries from before this time, of an earlier attempt, tell nothing.
+    """
+    recent = [entry for entry in entries[-RECENT:] if entry["time"] >= since]
+    if len(recent) < 2 or recent[-1]["time"] <= recent[0]["time"]:
+        return None
+    first, last = recent[0], recent[-1]
+    return (last["steps"] - last["step"]) * (last["time"] - first["time"]) / (last["step"] - first["step"])
+
+

@@ -1,0 +1,333 @@
+"""A run's maps to something finer, as a run of its own: the command ``refine``.
+
+``crf`` and ``pamr`` cut the maps at a threshold and refine the labels: a run of finished masks. ``irn`` spreads the
+maps by a random walk that the class boundaries of an IRN hold back: a run of maps again, for any threshold.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
+from amn_core.compute.parallel import run_chunks
+from amn_core.constants import BACKGROUND, METHOD_LABELS, WALK_NORMALISATIONS
+from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.formats.files import hash_file
+from amn_core.formats.maps import LEVELS, is_whole, load_stored_map, resize_maps, save_levels, save_map
+from amn_core.formats.masks import split_mask
+from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
+from amn_core.options import format_command, option
+from amn_core.presets import DEVICES, FIXED, PRECISIONS
+from amn_core.sweep.seeds import build_labels
+
+METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}
+CUT_MASKS = 0.5  # maps of finished masks are 0 or 1
+AMN_POWER = 1.3  # of the maps before the walk, in AMN's code; IRN's takes them as they are
+FEW_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """What `refine` needs: a run with maps, a way to refine them, and a folder for the new run."""
+
+    run: str = option("", "run folder with maps", required=True)
+    method: str = option("crf", "dense CRF or PAMR of the cut maps, or IRN's random walk", choices=tuple(METHODS),
+                         required=True)
+    out: str = option("", "run folder to write", required=True)
+    threshold: float | None = option(
+        None, "crf, pamr: where to cut the maps; by default the constant of AMN's code for the run's method")
+    gt_prob: float = option(0.7, "crf: trust in the label of a pixel")
+    checkpoint: str = option("", "irn: the model that train irn made")
+    beta: float = option(10.0, "irn: exponent of the affinities")
+    steps: int = option(256, "irn: steps of the random walk")
+    radius: int = option(5, "irn: distance below which pixels are neighbours, in pixels of a quarter of the size")
+    power: float | None = option(
+        None, "irn: exponent of the maps before the walk; by default 1.3 for AMN and 1 for others, as in their codes, "
+        "and 1 with the normalisation mean")
+    normalisation: str = option(
+        "largest", "irn: divide the maps of an image by their largest value, as in IRN's code, or let each pixel have "
+        "the mean of what the walk brings to it, after which a threshold means what it meant before",
+        choices=tuple(WALK_NORMALISATIONS))
+    scale: float = option(
+        1.0, "irn: scale of the images for the boundaries and the grid of the walk; IRN's code works on sides of 500")
+    name: str = option("", "name of the run; by default that of the other with the method, as in AMN + CRF")
+    data: str = option("", "data set of the run; by default the one it was made from")
+    split: str = option("", "split or path of a list; by default that of the run")
+    device: str = option("auto", "where to compute", choices=DEVICES)
+    precision: str = option("auto", "irn: arithmetic, bf16 autocast or fp32", choices=PRECISIONS)
+    batch: int | None = option(None, "images refined together; by default 1 on the CPU and 16 on a GPU")
+    workers: int = option(0, "crf, pamr on the CPU: processes; 0 for one a core")
+    skip_broken: bool = option(False, "leave out images without a map, or that are missing or broken")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image and its maps on the way: image (H, W, 3) uint8, cam (K, h, w) uint8, class_ids (K,)."""
+
+    image_id: str
+    image: np.ndarray
+    cam: np.ndarray
+    class_ids: np.ndarray
+
+
+def refine(config: RefineConfig) -> Path:
+    """Refine all images of a split into a run folder; what is there already is kept.
+
+    Several processes take a shard each. Counts are made by the command `count`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: the run, the data or the options are wrong, or the folder holds another run.
+    """
+    run = load_run(config.run)
+    spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
+    config = resolve_refine_config(replace(config, data=spec, split=split), run)
+    dataset = load_dataset(spec, split, config.skip_broken)
+    ids = find_refinable(dataset, run, config.skip_broken)
+    with main_first():
+        if is_main():
+            meta = build_refined_meta(config, run, dataset, len(ids))
+            refuse_other_refinement(Path(config.out), meta)
+            save_run(config.out, meta)
+    shard = take_shard(ids)
+    for _ in run_chunks(partial(refine_some, config), shard, f"refine {config.method}", choose_workers(config, shard)):
+        pass
+    wait_for_all()
+    return Path(config.out)
+
+
+def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
+    """Fill in what is left open, and check what can be checked before the first image.
+
+    Raises:
+        ValueError: an option that is missing or out of its range.
+    """
+    if config.batch is not None and config.batch < 1:
+        raise ValueError(f"batch is {config.batch}; it must be at least 1")
+    if config.method != "irn":
+        return replace(config, threshold=resolve_threshold(config, run))
+    if not config.checkpoint:
+        raise ValueError("irn needs a model: pass --checkpoint FILE, made by the command train irn")
+    is_amn = run.method.startswith("amn") and config.normalisation == "largest"
+    config = replace(config, power=config.power or (AMN_POWER if is_amn else 1.0))
+    build_walk_config(config)
+    check_walk_scale(config.scale)
+    return config
+
+
+def resolve_threshold(config: RefineConfig, run: Run) -> float:
+    """Resolve the threshold that maps are cut at: the one given, else the constant of AMN's code, which is said.
+
+    Raises:
+        ValueError: none is known for the run's method, or it lies outside [0, 1).
+    """
+    if config.threshold is not None:
+        if not 0 <= config.threshold < 1:
+            raise ValueError(f"threshold is {config.threshold}; it must be at least 0 and below 1")
+        return config.threshold
+    if run.is_masks:
+        return CUT_MASKS
+    _, source, constants = FIXED["paper"]
+    if run.method not in constants:
+        raise ValueError(f"no constant is known to cut maps of {METHOD_LABELS[run.method]} at: pass --threshold")
+    threshold = constants[run.method]
+    if is_main():
+        print(f"cut at {threshold:g}, the constant of {source} for {METHOD_LABELS[run.method]}; "
+              "--threshold sets another", file=sys.stderr)
+    return threshold
+
+
+def build_walk_config(config: RefineConfig) -> Any:
+    """Build the parameters of the random walk; ValueError if they make none."""
+    from amn_core.refine.random_walk import WalkConfig  # torch is needed where something is computed
+
+    return WalkConfig(config.beta, config.steps, config.radius, config.power, config.normalisation)
+
+
+def find_refinable(dataset: Dataset, run: Run, skip_broken: bool) -> tuple[str, ...]:
+    """Find the images of a split that have maps; those without are an error, or named and left out."""
+    if dataset.class_names != run.class_names:
+        raise ValueError(f"{dataset.spec} has other classes than the run {run.path}")
+    present = set(run.map_ids)
+    missing = [image_id for image_id in dataset.ids if image_id not in present]
+    kept = tuple(image_id for image_id in dataset.ids if image_id in present)
+    if missing and not (skip_broken and kept):
+        raise DataError(f"{run.path}: no map for {len(missing)} of {len(dataset.ids)} images, such as {missing[0]}: "
+                        "run extract on this split first" + (", or pass --skip-broken" if kept else ""))
+    if missing and is_main():
+        print(f"left out {len(missing)} image(s) without a map, such as {missing[0]}", file=sys.stderr)
+    return kept
+
+
+def choose_workers(config: RefineConfig, ids: Sequence[str]) -> int:
+    """Choose the number of processes: one where a model or a GPU is shared, or there is little to do."""
+    return 1 if config.method == "irn" or is_on_gpu(config.device) or len(ids) < FEW_IMAGES else config.workers
+
+
+def is_on_gpu(device: str) -> bool:
+    """Tell whether a device is a GPU."""
+    from amn_core.compute.devices import choose_device
+
+    return choose_device(device).type == "cuda"
+
+
+def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images: int) -> dict[str, Any]:
+    """Describe the new run for its run.json."""
+    data, data_root = describe_data(config.data)
+    is_walk = config.method == "irn"
+    kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "classes") if key in run.meta["protocol"]}
+    normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
+    protocol = {
+        "normalisation": normalisation,
+        "resize": "bilinear" if is_walk else "none", "ground_truth": "", "ignore": "255 left out"}
+    checkpoint = {"checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
+                  "backbone": run.meta.get("model", {}).get("backbone", "")} if is_walk else run.meta.get("model", {})
+    return {
+        "name": config.name or f"{run.name} + {METHODS[config.method]}", "method": "irn" if is_walk else run.method,
+        "kind": "maps" if is_walk else "masks", "data": data, "data_root": data_root, "split": config.split,
+        "images": images, "class_names": list(dataset.class_names), "label_source": dataset.label_source,
+        "protocol": protocol | kept, "model": checkpoint, "refinement": describe_refinement(config, run),
+        "command": ["python", "-m", "amn_core", *format_command("refine", config)],
+    }
+
+
+def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
+    """Describe how a run was refined, and from what: two runs with the same description hold the same."""
+    names = {"irn": ("beta", "steps", "radius", "power", "normalisation", "scale"), "crf": ("threshold", "gt_prob"),
+             "pamr": ("threshold",)}
+    source = {"name": run.name, "method": run.method, "model": run.meta.get("model", {}),
+              "protocol": {k: v for k, v in run.meta["protocol"].items() if k not in ("ground_truth", "classes")}}
+    parameters = {name: getattr(config, name) for name in names[config.method]}
+    if config.method == "irn":
+        parameters["sha256"] = hash_file(Path(config.checkpoint))
+    elif config.method == "crf":
+        from amn_core.refine import CRFConfig
+
+        parameters |= asdict(CRFConfig())
+    else:
+        from amn_core.refine import PAMRConfig
+
+        parameters |= {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(PAMRConfig()).items()}
+    return {"method": config.method, "source": source, "parameters": parameters}
+
+
+def refuse_other_refinement(folder: Path, meta: dict[str, Any]) -> None:
+    """Refuse to mix what was refined in two ways, or from two runs, in one folder."""
+    if not (folder / "run.json").is_file():
+        return
+    there = load_run(folder).meta
+    for key in ("data", "split", "refinement"):
+        if there.get(key) != meta[key]:
+            raise ValueError(f"{folder} holds a run with another {key}: choose another --out")
+
+
+def refine_some(config: RefineConfig, ids: Sequence[str]) -> None:
+    """Refine some images, in batches, leaving those that are there already."""
+    run, dataset = load_run(config.run), load_dataset(config.data, config.split, config.skip_broken)
+    target = load_run(config.out)
+    todo = [i for i in ids if not (target.map_path(i).is_file() and is_whole(target.map_path(i)))]
+    batch = config.batch or (16 if is_on_gpu(config.device) else 1)
+    for start in range(0, len(todo), batch):
+        loaded = (load_source(config, run, dataset, image_id) for image_id in todo[start:start + batch])
+        sources = [source for source in loaded if source is not None]
+        if sources:
+            REFINERS[config.method](config, target, sources)
+
+
+def load_source(config: RefineConfig, run: Run, dataset: Dataset, image_id: str) -> Source | None:
+    """Load an image and its maps; None if it is broken and may be left out.
+
+    Raises:
+        DataError: it is broken. ValueError: the maps are of an image of another size.
+    """
+    try:
+        image = dataset.image(image_id)
+    except DataError:
+        if not config.skip_broken:
+            raise
+        return None
+    cam, class_ids, size = load_stored_map(run.map_path(image_id))
+    if size != image.shape[:2]:
+        raise ValueError(f"{run.map_path(image_id)} is of an image of {size[0]}×{size[1]} but {image_id} is "
+                         f"{image.shape[0]}×{image.shape[1]}: check --data")
+    return Source(image_id, image, cam, class_ids)
+
+
+def cut(config: RefineConfig, source: Source) -> np.ndarray:
+    """Cut the maps of an image at full size: (H, W) int64, 0 background, k for the k-th map."""
+    return build_labels(resize_source(source, source.image.shape[:2]), config.threshold)
+
+
+def resize_source(source: Source, size: tuple[int, int]) -> np.ndarray:
+    """Resize the maps of an image, (K, *size) float32 in [0, 1]."""
+    return resize_maps(source.cam.astype(np.float32) / np.float32(LEVELS), *size)
+
+
+def refine_by_crf(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
+    """Refine the cut maps of a batch by a dense CRF, and write the masks."""
+    from amn_core.compute.devices import choose_device
+    from amn_core.refine import CRFFilters
+
+    labels = [cut(config, source) for source in sources]
+    chosen = [i for i, source in enumerate(sources) if len(source.class_ids)]  # nothing to decide without a class
+    if chosen:
+        filters = CRFFilters([sources[i].image for i in chosen], device=choose_device(config.device))
+        refined = filters.refine_labels(
+            [labels[i] for i in chosen], [len(sources[i].class_ids) + 1 for i in chosen], config.gt_prob)
+        for i, label in zip(chosen, refined, strict=True):
+            labels[i] = label
+    for source, label in zip(sources, labels, strict=True):
+        save_refined_mask(target, source, label)
+
+
+def refine_by_pamr(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
+    """Refine the cut maps of some images by PAMR, and write the masks."""
+    from amn_core.compute.devices import choose_device
+    from amn_core.refine import pamr_labels
+
+    for source in sources:
+        n_labels = len(source.class_ids) + 1
+        save_refined_mask(target, source, pamr_labels(
+            source.image, cut(config, source), n_labels, device=choose_device(config.device)))
+
+
+def save_refined_mask(target: Run, source: Source, labels: np.ndarray) -> None:
+    """Save refined labels, (H, W) 0 … K, as maps that are 0 or 1, which any threshold cuts alike."""
+    classes = np.concatenate([[BACKGROUND], source.class_ids]).astype(np.uint8)
+    levels, class_ids = split_mask(classes[labels])
+    save_levels(target.map_path(source.image_id), levels, class_ids, source.image.shape[:2])
+
+
+def refine_by_walk(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
+    """Spread the maps of a batch by the random walk, and write them."""
+    walker = load_walker_once(config.checkpoint, config.device, config.precision)
+    maps = [source.cam.astype(np.float32) / np.float32(LEVELS) for source in sources]
+    spread = walker.walk([source.image for source in sources], maps, build_walk_config(config), config.scale)
+    for source, cam in zip(sources, spread, strict=True):
+        save_map(target.map_path(source.image_id), cam, source.class_ids, source.image.shape[:2])
+
+
+@lru_cache(maxsize=1)
+def load_walker_once(checkpoint: str, device: str, precision: str) -> Any:
+    """Load the model of the random walk, once for all batches."""
+    from amn_core.infer.walker import load_walker
+
+    return load_walker(checkpoint, device, precision)
+
+
+REFINERS: dict[str, Callable[[RefineConfig, Run, Sequence[Source]], None]] = {
+    "crf": refine_by_crf, "pamr": refine_by_pamr, "irn": refine_by_walk,
+}
+
+
+def check_walk_scale(scale: float) -> None:
+    """Refuse a scale of the images for IRN's walk that nobody can mean."""
+    if not 0.1 <= scale <= 10:
+        raise ValueError(f"scale is {scale:g}; it must lie between 0.1 and 10")

@@ -1,0 +1,254 @@
+"""Runs to the table of selectors: what every way to choose a threshold gives, and what it costs."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from amn_core.choosing.budget import SIZES, Budget, build_folds, score_budget
+from amn_core.choosing.selection import (
+    CHOOSERS,
+    SCOPES,
+    Choice,
+    ChoiceScore,
+    choose_area,
+    choose_fixed,
+    choose_oracle,
+    choose_unseen,
+    score_choices,
+)
+from amn_core.commands.compare import choose_classes
+from amn_core.commands.text import format_cell
+from amn_core.data import DataError, load_dataset
+from amn_core.formats.runs import Run, load_run, resolve_spec
+from amn_core.options import option
+from amn_core.sweep import Counts, CountsBuilder
+from amn_core.sweep.protocols import find_protocol
+
+COLUMNS = (
+    ("run", "run", "s"), ("selector", "selector", "s"), ("uses", "uses", "s"), ("threshold", "threshold", ".3f"),
+    ("miou", "mIoU %", "%"), ("regret", "regret", "%"), ("regret_low", "from", "%"), ("regret_high", "to", "%"),
+)
+
+
+@dataclass(frozen=True)
+class SelectConfig:
+    """What `select` needs: runs with counts, and what selectors may look at."""
+
+    runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
+    classes: str = option("", "class names or ids to average over, background included, or all; "
+                          "by default those of each run's protocol")
+    protocol: str = option("irn", "averaging rule: irn, seam or toco")
+    part: str = option("all", "images to choose and score on; the labelled images come from the other half",
+                       choices=("all", "even", "odd"))
+    labels: str = option(",".join(map(str, SIZES)), "numbers of labelled images, separated by commas")
+    resamples: int = option(400, "draws of images for intervals, and of labelled images")
+    seed: int = option(0, "seed of every random draw")
+    histograms: str = option("counts", "where activations are looked at: counts lack the pixels whose ground truth "
+                             "is 255, maps do not", choices=("counts", "maps"))
+    maps: bool = option(False, "also try the selectors that look at maps, photographs and models")
+    sample: int = option(40, "images that those look at")
+
+
+def select(config: SelectConfig) -> list[dict[str, Any]]:
+    """Choose thresholds for runs in every way there is, and score each.
+
+    Returns:
+        One dict for each run and selector, best first within a run: ``run, method, selector, title, source,
+        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class, image, or image and class),
+        ``threshold`` (the median where there are many), ``miou, miou_low, miou_high, regret, regret_low,
+        regret_high`` (fractions of 1, 95 % intervals), ``images`` and ``part``.
+
+    Raises:
+        ValueError: no run, finished masks, runs without counts, or an unknown class, protocol or number of labels.
+    """
+    if not config.runs:
+        raise ValueError("no run to choose a threshold for: give at least one run folder with counts")
+    runs = [load_run(path) for path in config.runs]
+    masks = next((run for run in runs if run.is_masks), None)
+    if masks is not None:
+        raise ValueError(f"{masks.path}: finished masks have no threshold to choose; leave the run out")
+    extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
+    cams = [run for run in runs if run.method == "cam"]
+    return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices, cams)]
+
+
+def select_run(
+    config: SelectConfig, run: Run, extra: Sequence[Choice] = (), cams: Sequence[Run] = ()
+) -> list[dict[str, Any]]:
+    """Choose thresholds for one run and score each, choices made elsewhere included; `cams` lend their area."""
+    counts, averaging = run.counts(), find_protocol(config.protocol).averaging
+    classes, sizes = choose_classes(config.classes, run), parse_sizes(config.labels)
+    scored = select_part(counts, config.part)
+    seen = scored if config.histograms == "counts" else count_blindly(run, scored)
+    cams = order_cams(run, cams)
+    cam = next((c for c in (match_images(one.counts(), scored) for one in cams) if c is not None), None)
+    if cam is not None and config.histograms == "maps":
+        cam = next((count_blindly(one, cam) for one in cams if set(cam.image_ids) <= set(one.map_ids)), None)
+    rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra, cam)
+    if sizes:
+        folds = build_folds(len(counts.image_ids), config.part)
+        rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
+    same, place = {"run": run.name, "method": run.method}, {"images": len(scored.image_ids), "part": config.part}
+    return [same | row | place for row in sorted(rows, key=lambda row: row["regret"])]
+
+
+def order_cams(run: Run, cams: Sequence[Run]) -> list[Run]:
+    """Order CAMs by what they are worth to a run: itself, then those of its backbone, then the others."""
+    backbone = run.meta.get("model", {}).get("backbone", "")
+    return sorted(cams, key=lambda cam: (
+        cam.path != run.path, cam.meta.get("model", {}).get("backbone", "") != backbone))
+
+
+def score_selectors(
+    scored: Counts, method: str, averaging: str = "union", classes=None, resamples: int = 400, seed: int = 0,
+    seen: Counts | None = None, extra: Sequence[Choice] = (), cam: Counts | None = None,
+) -> list[dict[str, Any]]:
+    """Choose with every selector but those with labels, and describe each choice and what it gives as a row.
+
+    Args:
+        scored: counts of the images to score on. method: of the run, for the constants. seen: counts of what
+            selectors without ground truth look at, `scored` by default. extra: choices made elsewhere.
+        cam: of a CAM on the same images, whose area is lent; none by default.
+    """
+    lent = [] if cam is None else [choose_area(seen or scored, cam)]
+    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored), *lent, *extra,
+               *choose_oracle(scored, averaging, classes)]
+    scores = score_choices(scored, choices, averaging, classes, resamples, seed)
+    return [describe_choice(choice, score, scored.thresholds) for choice, score in zip(choices, scores, strict=True)]
+
+
+def match_images(counts: Counts, wanted: Counts) -> Counts | None:
+    """Select the images of other counts; None where some are missing."""
+    return counts.select(wanted.image_ids) if set(wanted.image_ids) <= set(counts.image_ids) else None
+
+
+def select_part(counts: Counts, part: str) -> Counts:
+    """Select the images that are scored: all, or those with even or odd index."""
+    return counts if part == "all" else counts.select(build_folds(len(counts.image_ids), part)[0][1])
+
+
+def choose_all_unseen(counts: Counts) -> list[Choice]:
+    """Choose with every selector on histograms, at every scope."""
+    return [choose_unseen(counts, name, scope) for name in CHOOSERS for scope in SCOPES]
+
+
+def count_blindly(run: Run, counts: Counts) -> Counts:
+    """Count the maps of the images of some counts as if all were background, so that no ground truth is near.
+
+    Raises:
+        ValueError: a map is missing.
+    """
+    builder = CountsBuilder(run.class_names, counts.thresholds)
+    for image_id in counts.image_ids:
+        cam, class_ids = run.map(image_id)
+        builder.add(image_id, cam, class_ids, np.zeros(cam.shape[1:], dtype=np.uint8))
+    return builder.build()
+
+
+def parse_sizes(text: str) -> list[int]:
+    """Parse numbers of labelled images, such as ``5,10,20``; the empty text means none.
+
+    Raises:
+        ValueError: something that is not a whole number above 0.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"labels {text!r}: expected whole numbers above 0 separated by commas, such as 5,10,20")
+    return sorted({int(part) for part in parts})
+
+
+def describe_choice(choice: Choice, score: ChoiceScore, thresholds: np.ndarray) -> dict[str, Any]:
+    """Describe a choice and what it gives as a row."""
+    name = choice.selector if choice.scope == "data set" else f"{choice.selector}/{choice.scope.split()[0]}"
+    return {
+        "selector": name, "title": choice.title, "source": choice.source, "uses": choice.uses, "scope": choice.scope,
+        "threshold": float(np.median(thresholds[choice.index])),
+        **{key: None if np.isnan(value) else value for key, value in vars(score).items()},
+    }
+
+
+def describe_budget(budget: Budget) -> list[dict[str, Any]]:
+    """Describe what labelled images give as rows, one for each number of them."""
+    keys = ("miou", "miou_low", "miou_high", "regret", "regret_low", "regret_high")
+    return [
+        {"selector": f"best-of-{n}", "title": f"Best on {n} labelled image{'s' if n > 1 else ''}", "source": "ours",
+         "uses": f"labels:{n}", "scope": "data set", "threshold": float(np.median(budget.thresholds[i]))}
+        | {key: float(getattr(budget, key)[i]) for key in keys}
+        for i, n in enumerate(budget.sizes.tolist())
+    ]
+
+
+def choose_watching(config: SelectConfig, runs: Sequence[Run]) -> list[list[Choice]]:
+    """Choose for each run with the selectors that look at maps, photographs and models, where these are at hand."""
+    from amn_core.choosing import watching
+
+    watchers = [build_watcher(config, run) for run in runs]
+    chosen: list[list[Choice]] = [[] for _ in runs]
+    for i, watcher in enumerate(watchers):
+        if watcher is not None:
+            scored = select_part(runs[i].counts(), config.part)
+            chosen[i] += watch_run(watcher, scored, runs)
+            for j in range(i):
+                if watchers[j] is not None and set(watcher.ids) & set(runs[j].map_ids):
+                    mine, theirs = watching.choose_agreeing(watcher, watchers[j])
+                    chosen[i].append(mine)
+                    chosen[j].append(theirs)
+    return chosen
+
+
+def build_watcher(config: SelectConfig, run: Run):
+    """Build what selectors on maps need of a run; None, said on standard error, where it has no maps."""
+    from amn_core.choosing.watching import Watcher, take_sample
+
+    counts = run.counts()
+    ids = [i for i in select_part(counts, config.part).image_ids if i in set(run.map_ids)]
+    if not ids:
+        print(f"{run.name}: no maps here, so no selector looks at them", file=sys.stderr)
+        return None
+    try:
+        dataset = load_dataset(resolve_spec(run), run.meta["split"])
+    except (DataError, ValueError) as error:
+        print(f"{run.name}: no photographs here ({error})", file=sys.stderr)
+        dataset = None
+    return Watcher(run, take_sample(ids, config.sample), counts.thresholds, dataset)
+
+
+def watch_run(watcher, scored: Counts, runs: Sequence[Run]) -> list[Choice]:
+    """Choose with every selector that looks at one run; a classifier is any CAM checkpoint among the runs."""
+    from amn_core.choosing import watching
+
+    chosen = [watching.choose_components(watcher)]
+    if watcher.dataset is None:
+        return chosen
+    chosen += [watching.choose_edges(watcher, scored), watching.choose_refined(watcher)]
+    own = watcher.run.checkpoint_path
+    judge = next((run.checkpoint_path for run in runs if run.method == "cam" and run.checkpoint_path), None)
+    if own or judge:
+        from amn_core.infer.extractor import load_extractor  # torch is needed for models alone
+    if own:
+        normalisation = watcher.run.meta["protocol"].get("normalisation", "auto")
+        extractor = load_extractor(own, normalisation=normalisation)
+        chosen.append(watching.choose_scales(
+            watcher, *(replace(extractor, scales=(scale,), flip=False).infer_map for scale in (0.5, 1.0))))
+    if judge:
+        chosen.append(watching.choose_kept(watcher, load_extractor(judge).predict_labels))
+    return chosen
+
+
+def format_table(rows: list[dict[str, Any]]) -> str:
+    """Format the rows as a text table, with what the columns mean below it."""
+    cells = [[title for _, title, _ in COLUMNS]]
+    cells += [[format_cell(row[key], kind) for key, _, kind in COLUMNS] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(COLUMNS))]
+    lines = ["  ".join(cell.ljust(width) if i < 3 else cell.rjust(width)
+                       for i, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in cells]
+    notes = (
+        "regret: points below the peak of one threshold on the same images, 95 % interval over images",
+        "uses: none, no ground truth; fixed, a published constant; labels:N, N labelled images of the other half; "
+        "oracle, the ground truth of the same images",
+        "the threshold of /class and /image is the median of many",
+    )
+    return "\n".join([*lines, "", *notes])

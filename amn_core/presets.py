@@ -1,0 +1,83 @@
+"""The paper's constants and the presets, once: sizes and schedules of every stage, and the thresholds between them."""
+
+from typing import Any
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16")
+BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50", "resnet101")
+PRESET_NAMES = ("minutes", "paper", "scenes")
+# The stage that a method belongs to, its entry in `PRESETS`; all but the first learn from labels of pixels.
+STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn", "irn": "irn", "segmentation": "segmentation"}
+# Constants of the paper's official code. Its optimiser passes the weight decay into SGD's momentum slot, so that the
+# effective momentum is 1e-4; CAM is trained without decay here, and with the decay that its groups carry all the
+# same under `official`; IRN with it.
+PRESETS: dict[tuple[str, str], dict[str, Any]] = {
+    ("paper", "cam"): {
+        "epochs": 5, "batch": 16, "crop": 512, "long_side_min": 320, "long_side_max": 640, "optimizer": "sgd",
+        "lr": 0.1, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 0.0, "momentum": 1e-4},
+    ("paper", "amn"): {
+        "epochs": 5, "batch": 16, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "adam",
+        "lr": 5e-6, "head_factor": 20.0, "schedule": "constant", "weight_decay": 1e-4, "momentum": 0.9},
+    ("paper", "irn"): {
+        "epochs": 3, "batch": 32, "crop": 512, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "sgd",
+        "lr": 0.1, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 1e-4},
+    # As DeepLab-v2 is trained on VOC: 20,000 steps of 10 images are 19 passes over 10,582 images.
+    ("paper", "segmentation"): {
+        "epochs": 19, "batch": 10, "crop": 321, "scale_min": 0.5, "scale_max": 1.5, "optimizer": "sgd",
+        "lr": 2.5e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 5e-4, "momentum": 0.9,
+        "layers": "all", "output_stride": 8},
+    ("minutes", "cam"): {
+        "epochs": 5, "batch": 16, "crop": 256, "long_side_min": 224, "long_side_max": 416,
+        "optimizer": "adamw", "lr": 2e-4, "head_factor": 10.0, "schedule": "polynomial",
+        "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "amn"): {
+        "epochs": 3, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 5e-5, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "irn"): {
+        "epochs": 6, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "sgd",
+        "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("minutes", "segmentation"): {
+        "epochs": 5, "batch": 16, "crop": 256, "scale_min": 0.6, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 1e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9,
+        "layers": "late", "output_stride": 16},
+    ("scenes", "cam"): {
+        "epochs": 5, "batch": 8, "crop": 144, "long_side_min": 144, "long_side_max": 208,
+        "optimizer": "adamw", "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial",
+        "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "amn"): {
+        "epochs": 6, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "irn"): {
+        "epochs": 4, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "sgd",
+        "lr": 0.05, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9},
+    ("scenes", "segmentation"): {
+        "epochs": 6, "batch": 8, "crop": 144, "scale_min": 0.8, "scale_max": 1.4, "optimizer": "adamw",
+        "lr": 3e-4, "head_factor": 10.0, "schedule": "polynomial", "weight_decay": 1e-4, "momentum": 0.9,
+        "layers": "late", "output_stride": 16},
+}
+# What the official code does otherwise (`amn_core.train.official`): each of its groups of parameters carries the
+# weight decay too, so that it also decays; and its arithmetic is in single precision.
+OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {
+    "cam": {"weight_decay": 1e-4}, "amn": {"label_at": "centre"}, "irn": {}}
+# The paper's pair; one for maps of EfficientNet-Lite0, which peak at a higher threshold; and one for scenes.
+# The second was chosen on every other image of VOC2012-animals `train`: by the precision and coverage of what
+# is sure, and between two trainings (the other pair was 0.50, 0.25) by the lower imbalance of AMN.
+SEED_THRESHOLDS = {"paper": (0.30, 0.05), "minutes": (0.45, 0.10), "scenes": (0.45, 0.20)}
+# Of AMN's maps, for the seeds that IRN learns from (foreground, background); of AMN's masks for the CRF; and of
+# IRN's maps for the masks that segmentation learns from, which is the CRF's where the walk leaves a threshold its
+# meaning. Those of `paper` are its own, for the maps of its normalisation. The others are ours: a softmax over
+# background and the image's classes calls a pixel more likely object than not above 0.5, and 0.15 around it is unsure.
+REFINE_THRESHOLDS = {"paper": (0.45, 0.15), "minutes": (0.65, 0.35), "scenes": (0.65, 0.35)}
+CRF_THRESHOLDS = {"paper": 0.25, "minutes": 0.5, "scenes": 0.5}
+MASK_THRESHOLD = 0.25  # of IRN's maps, divided by the largest value of the image
+COCO_MASK_THRESHOLD = 0.22  # of IRN's maps on COCO, the one constant of the paper that differs there
+# Published constants by method: of the paper's code, and of IRN's for maps and after its random walk.
+FIXED = {
+    "paper": ("The paper's constant", "AMN's code", {"cam": 0.15, "amn-without-lcm": 0.25, "amn": 0.25, "irn": 0.25}),
+    "irn": ("IRN's constant", "IRN's code", {"cam": 0.15, "irn": 0.25}),
+    "irn-foreground": ("IRN's confident foreground", "IRN's code", {"cam": 0.30}),
+    "amn-foreground": ("AMN's confident foreground", "AMN's code", {"amn-without-lcm": 0.45, "amn": 0.45}),
+}
+# Scales whose maps are averaged: by default, and those of the official code.
+MAP_SCALES, OFFICIAL_SCALES = "0.5,1,1.5", "1,0.5,1.5,2"
+PRESET_SCALES = {"paper": OFFICIAL_SCALES, "minutes": MAP_SCALES, "scenes": "1,1.5"}

@@ -1,0 +1,345 @@
+"""Numbers to Plotly figures: arrays in, a figure out, no Streamlit.
+
+Scores come in as fractions of 1 and are drawn in percent; thresholds and activations stay in [0, 1]. A run keeps
+its style (colour, dash and symbol of its method) in every chart, so that a chart can be read without colour.
+Undefined values are NaN and leave a hole in a line. Texts and grids are left to the theme of the page, except for
+the neutral grey of marks that belong to no run, which has to be seen on white and on black.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.charts.plotting import (
+    NEUTRAL,
+    PERCENT,
+    Traces,
+    add_scatter,
+    build_figure,
+    build_mark,
+    build_panels,
+    build_rules,
+    fade,
+    name_axes,
+)
+from app.charts.styles import RunStyle, build_styles
+
+__all__ = [
+    "PERCENT", "Cloud", "Curve", "RunStyle", "Separation", "build_styles", "compute_density", "draw_best_thresholds",
+    "draw_class_thresholds", "draw_clouds", "draw_curves", "draw_difference", "draw_panels", "draw_separation",
+]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A score against the threshold for one run.
+
+    `x` (T,) in the order of the thresholds; `y`, `low`, `high` (T,) fractions of 1, NaN where undefined; `peak`,
+    `current` and `plateau` are indices into them (first and last index of the plateau); `level` is a score drawn
+    as a horizontal line (the per-image oracle); `clicks` (T,) is what a click on a point hands back, usually its
+    threshold. A curve of one point (T = 1) is drawn as the run's symbol: finished masks, which no threshold changes.
+    """
+
+    style: RunStyle
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    peak: int | None = None
+    plateau: tuple[int, int] | None = None
+    level: float | None = None
+    current: int | None = None
+    clicks: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points of one run: `x` and `y` (N,), `names` (N,) shown under the pointer and handed back on a click."""
+
+    style: RunStyle
+    x: np.ndarray
+    y: np.ndarray
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Activation histograms of one run: pixels (T+1,) on the object, on background and on other classes."""
+
+    style: RunStyle
+    on_object: np.ndarray
+    on_background: np.ndarray
+    on_others: np.ndarray
+    note: str = ""
+
+
+def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: float | None = None) -> go.Figure:
+    """Draw scores against the threshold: intervals, plateaus, oracle levels, curves, peaks, the current threshold.
+
+    `x_title` and `y_title` name the axes with their units; `threshold` is where the vertical line stands (none if
+    the x axis has another unit: then each curve's own ring says where it is).
+    """
+    traces: Traces = []
+    for curve in curves:
+        _add_interval(traces, curve)
+        _add_plateau(traces, curve)
+    for curve in curves:
+        _add_level(traces, curve)
+        _add_line(traces, curve)
+    for curve in curves:
+        _add_marks(traces, curve)
+    return build_figure(
+        traces, x_title, y_title, 430, x_axis=limit(threshold), y_axis={"rangemode": "tozero"},
+        shapes=build_rules(threshold), hovermode="closest" if threshold is None else "x unified",
+    )
+
+
+def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_title: str,
+                threshold: float | None = None, columns: int = 2) -> go.Figure:
+    """Draw several small charts with common axes, one for each (title, curves): classes, or precision and recall."""
+    traces: Traces = []
+    for i, (_, curves) in enumerate(panels):
+        for curve in curves:
+            _add_interval(traces, curve, **name_axes(i))
+            _add_line(traces, curve, showlegend=i == 0, **name_axes(i))
+        for curve in curves:
+            _add_marks(traces, curve, **name_axes(i))
+    top = max((np.nanmax(curve.y, initial=0) for _, curves in panels for curve in curves), default=1) * PERCENT
+    return build_panels(
+        traces, [title for title, _ in panels], columns, x_title, y_title, 320 if len(panels) <= columns else 190,
+        x_axis=limit(threshold), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
+        shapes=build_rules(threshold, panels=len(panels)),
+    )
+
+
+def draw_difference(curve: Curve, x_title: str, threshold: float | None = None) -> go.Figure:
+    """Draw the difference of two runs (T,), fractions of 1, with its paired interval and the line of no difference."""
+    traces: Traces = []
+    _add_interval(traces, curve)
+    _add_line(traces, curve, showlegend=False, hovertemplate="%{y:+.1f} points<extra></extra>")
+    _add_marks(traces, curve)
+    return build_figure(
+        traces, x_title, "difference of mIoU (points)", 430, x_axis=limit(threshold),
+        shapes=build_rules(threshold, level=0),
+    )
+
+
+def limit(threshold: float | None) -> dict:
+    """Limit an axis of thresholds to [0, 1]; an axis without a threshold has another unit and finds its own ends."""
+    return {} if threshold is None else {"range": [0, 1]}
+
+
+def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], threshold: float,
+                         bin_width: float = 0.05) -> go.Figure:
+    """Draw how the best thresholds of the images are spread, one outline a run.
+
+    Args:
+        values: for each run its style, the images' best thresholds (N,), and the run's own single best threshold,
+            marked by the run's symbol on the axis.
+        threshold: the current one, as a vertical line.
+        bin_width: of the histogram; the height of a step is the share of images in it.
+    """
+    traces: Traces = []
+    edges = np.arange(0, 1 + bin_width / 2, bin_width)
+    for style, best, own in values:
+        share = np.histogram(best[np.isfinite(best)], edges)[0] / max(1, np.isfinite(best).sum())
+        add_scatter(
+            traces, x=edges, y=np.append(share, share[-1]) * PERCENT, name=style.label, mode="lines", fill="tozeroy",
+            line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hv"},
+            fillcolor=fade(style.colour, 0.10),
+            hovertemplate=f"%{{y:.0f}}% of images at %{{x:.2f}}–+{bin_width:.2f}<extra>{style.label}</extra>",
+        )
+        add_scatter(
+            traces, x=[own], y=[0], mode="markers", cliponaxis=False, showlegend=False, marker=build_mark(style, 12),
+            hovertemplate=f"best single threshold %{{x:.3f}}<extra>{style.label}</extra>",
+        )
+    return build_figure(
+        traces, "best threshold of an image", "share of images (%)", 400, x_axis={"range": [0, 1]},
+        y_axis={"rangemode": "tozero"}, shapes=build_rules(threshold),
+    )
+
+
+def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[RunStyle, np.ndarray]],
+                          threshold: float) -> go.Figure:
+    """Draw the best threshold of every class, one symbol a run; `values` are (C,) in [0, 1], NaN is left out."""
+    traces: Traces = []
+    for style, best in values:
+        add_scatter(
+            traces, x=best, y=list(class_names), name=style.label, mode="markers", marker=build_mark(style, 11),
+            hovertemplate=f"%{{y}}: best at %{{x:.3f}}<extra>{style.label}</extra>",
+        )
+    for i, name in enumerate(class_names):
+        row = np.array([best[i] for _, best in values])
+        if np.isfinite(row).any():
+            add_scatter(
+                traces, x=[np.nanmin(row), np.nanmax(row)], y=[name, name], mode="lines", hoverinfo="skip",
+                showlegend=False, line={"color": NEUTRAL, "width": 1},
+            )
+    return build_figure(
+        traces, "best threshold of the class", "", max(400, 110 + 22 * len(class_names)),
+        x_axis={"range": [-0.01, 1.01]}, shapes=build_rules(threshold),
+        y_axis={"autorange": "reversed", "type": "category", "categoryorder": "array", "categoryarray": class_names},
+    )
+
+
+def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, threshold: float,
+                    is_mirrored: bool = True, bins: int = 40, columns: int = 3) -> go.Figure:
+    """Draw the activation histograms of each run: on the object, on background, on other classes.
+
+    Args:
+        panels: one for each run; counts (T+1,) by threshold bin.
+        thresholds: (T,) the thresholds that part the bins.
+        threshold: the current one, as a vertical line.
+        is_mirrored: the object above the axis and the rest below, instead of all three over one another.
+        bins: how many steps are drawn between 0 and 1. columns: how many panels stand side by side.
+
+    Each of the three is a density: its area is 1, so that a small object can be compared with a large background.
+    The outermost steps hold the pixels at exactly 0 and 1, often most of a background; where one of them towers
+    over the rest the axis stops below it, and the pointer tells its height.
+    """
+    traces: Traces = []
+    top = 0.0
+    for i, panel in enumerate(panels):
+        top = max(top, _add_histograms(traces, panel, thresholds, is_mirrored, bins, i == 0, **name_axes(i)))
+    y_range = [-top * 1.1 if is_mirrored else 0, top * 1.1]
+    return build_panels(
+        traces, [panel.style.label + panel.note for panel in panels], columns, "activation", "density", 250,
+        x_axis={"range": [0, 1]}, y_axis={"range": y_range},
+        shapes=build_rules(threshold, level=0 if is_mirrored else None, panels=len(panels)),
+    )
+
+
+def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figure:
+    """Draw points of several runs with the median of each as a large mark; a click hands back the point's name."""
+    traces: Traces = []
+    is_dense = max((len(cloud.x) for cloud in clouds), default=0) > 60
+    for cloud in clouds:
+        add_scatter(
+            traces, x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.label, customdata=list(cloud.names),
+            marker=build_mark(cloud.style, 7, 0.55, edge=0) if is_dense else build_mark(cloud.style, 11, 0.9),
+            hovertemplate=f"%{{customdata}}<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}"
+                          f"<extra>{cloud.style.label}</extra>",
+        )
+    for cloud in clouds if is_dense else ():
+        add_scatter(
+            traces, x=[np.nanmedian(cloud.x)], y=[np.nanmedian(cloud.y)], mode="markers", showlegend=False,
+            marker={**build_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
+            hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
+        )
+    return build_figure(traces, x_title, y_title, 430, clickmode="event+select", dragmode="pan")
+
+
+def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
+    """Add the line; Plotly lets only markers be clicked, so a line to be clicked carries markers nobody sees."""
+    if len(curve.x) == 1:
+        _add_point(traces, curve, showlegend, **place)
+        return
+    style, unseen = curve.style, {"marker": {"opacity": 0}}
+    add_scatter(
+        traces, x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
+        mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks,
+        line={"color": style.colour, "dash": style.dash, "width": 2.4}, **unseen, selected=unseen, unselected=unseen,
+        hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.label}</extra>", **place,
+    )
+
+
+def _add_point(traces: Traces, curve: Curve, showlegend: bool = True, **place) -> None:
+    """Add the one point of finished masks, its interval as a bar."""
+    bar = {"type": "data", "visible": False}
+    if curve.low is not None and curve.high is not None:
+        bar = {"type": "data", "symmetric": False, "array": (curve.high - curve.y) * PERCENT,
+               "arrayminus": (curve.y - curve.low) * PERCENT, "width": 5, "thickness": 1.5}
+    add_scatter(
+        traces, x=curve.x, y=curve.y * PERCENT, name=curve.style.label, legendgroup=curve.style.label,
+        showlegend=showlegend, mode="markers", marker=build_mark(curve.style, 15), error_y=bar,
+        hovertemplate=f"%{{y:.1f}}, finished masks<extra>{curve.style.label}</extra>", **place,
+    )
+
+
+def _add_interval(traces: Traces, curve: Curve, **place) -> None:
+    if curve.low is None or curve.high is None or len(curve.x) == 1:
+        return
+    known = np.isfinite(curve.low) & np.isfinite(curve.high)
+    x = np.concatenate([curve.x[known], curve.x[known][::-1]])
+    y = np.concatenate([curve.low[known], curve.high[known][::-1]]) * PERCENT
+    add_scatter(
+        traces, x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=fade(curve.style.colour, 0.16),
+        hoverinfo="skip", showlegend=False, legendgroup=curve.style.label, **place,
+    )
+
+
+def _add_plateau(traces: Traces, curve: Curve) -> None:
+    if curve.plateau is None:
+        return
+    part = slice(curve.plateau[0], curve.plateau[1] + 1)
+    add_scatter(
+        traces, x=curve.x[part], y=curve.y[part] * PERCENT, mode="lines", fill="tozeroy", hoverinfo="skip",
+        showlegend=False, legendgroup=curve.style.label, line={"color": fade(curve.style.colour, 0.30), "width": 9},
+        fillcolor=fade(curve.style.colour, 0.07),
+    )
+
+
+def _add_level(traces: Traces, curve: Curve) -> None:
+    if curve.level is None or not np.isfinite(curve.level):
+        return
+    ends = [float(np.nanmin(curve.x)), float(np.nanmax(curve.x))]
+    add_scatter(
+        traces, x=ends, y=[curve.level * PERCENT] * 2, mode="lines", showlegend=False, legendgroup=curve.style.label,
+        line={"color": curve.style.colour, "width": 1.2, "dash": "dot"}, opacity=0.9,
+        hovertemplate=f"each image at its own best threshold: %{{y:.1f}}<extra>{curve.style.label}, oracle</extra>",
+    )
+
+
+def _add_marks(traces: Traces, curve: Curve, **place) -> None:
+    """Mark the peak with the run's symbol, and the current threshold with a ring."""
+    for index, mark, what in (
+        (curve.current, {**build_mark(curve.style, 8), "symbol": "circle-open", "line": {"width": 2}}, "now"),
+        (curve.peak, build_mark(curve.style, 13), "peak"),
+    ):
+        if index is not None and np.isfinite(curve.y[index]):
+            add_scatter(
+                traces, x=[curve.x[index]], y=[curve.y[index] * PERCENT], mode="markers", marker=mark, showlegend=False,
+                legendgroup=curve.style.label, hoverinfo="skip" if what == "now" else None,
+                hovertemplate=None if what == "now" else f"peak %{{y:.1f}}<extra>{curve.style.label}</extra>", **place,
+            )
+
+
+def _add_histograms(traces: Traces, panel: Separation, thresholds: np.ndarray, is_mirrored: bool, bins: int,
+                    is_first: bool, **place) -> float:
+    """Add the three histograms of a run; returns how high the axis has to be for all but towering outer steps."""
+    parts = (
+        ("on the object", panel.on_object, panel.style.colour, "solid", 0.35, 1),
+        ("on background", panel.on_background, NEUTRAL, "solid", 0.25, -1),
+        ("on other classes", panel.on_others, NEUTRAL, "dot", 0.0, -1),
+    )
+    top = 0.0
+    for name, pixels, colour, dash, opacity, side in parts:
+        edges, density = compute_density(pixels, thresholds, bins)
+        height = np.append(density, density[-1])
+        add_scatter(
+            traces, x=edges, y=height * (side if is_mirrored else 1), name=name, legendgroup=name,
+            showlegend=is_first, mode="lines", line={"color": colour, "dash": dash, "width": 1.8, "shape": "hv"},
+            fill="tozeroy" if opacity else None, fillcolor=fade(colour, opacity), customdata=height,
+            hovertemplate=f"{name}: density %{{customdata:.2f}} at %{{x:.3f}}<extra></extra>", **place,
+        )
+        if np.isfinite(density).all():
+            top = max(top, min(density.max(), 1.5 * density[1:-1].max()))
+    return top
+
+
+def compute_density(pixels: np.ndarray, thresholds: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Turn pixels by threshold bin (T+1,) into a density over [0, 1]: edges (bins+1,) and heights (bins,).
+
+    Bin b holds the activations in (thresholds[b−1], thresholds[b]]; the first and the last also what lies beyond.
+    The density is piecewise constant within a bin, so that its area is 1 whatever the number of steps drawn.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    total = pixels.sum()
+    if not total:
+        return edges, np.full(bins, np.nan)
+    below = np.concatenate([[0], np.cumsum(pixels[:-1])])
+    known = np.interp(edges, np.concatenate([[0 - 1e-9], thresholds]), below)
+    known[0], known[-1] = 0, total
+    return edges, np.diff(known) / total * bins

@@ -1,0 +1,58 @@
+"""The table of `compare`: intervals over images, and what each run gains over the one before."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amn_core.commands.compare import CompareConfig, compare, format_table
+from amn_core.formats.files import read_json, write_json
+from amn_core.formats.runs import load_run
+from amn_core.sweep import summarise
+
+BUNDLE = Path(__file__).resolve().parents[2] / "checkpoints" / "scenes"
+RUNS = (str(BUNDLE / "cam"), str(BUNDLE / "amn"))
+
+
+def test_gain_is_the_difference_of_the_peaks_and_lies_in_its_interval() -> None:
+    first, second = compare(CompareConfig(runs=RUNS, intervals=True))["runs"]
+    assert "gain" not in first
+    assert second["gain"] == pytest.approx(second["peak_miou"] - first["peak_miou"], abs=1e-12)
+    low, high = second["gain_interval"]
+    assert low < second["gain"] < high
+    assert first["peak_interval"][0] < first["peak_miou"] < first["peak_interval"][1]
+
+
+def test_gain_of_a_run_over_itself_is_exactly_zero() -> None:
+    _, again = compare(CompareConfig(runs=RUNS[:1] * 2, intervals=True))["runs"]
+    assert again["gain"] == 0 and again["gain_interval"] == [0, 0]
+
+
+def test_intervals_are_of_the_part_that_is_scored() -> None:
+    config = CompareConfig(runs=RUNS[:1], intervals=True, part="odd")
+    row = compare(config)["runs"][0]
+    counts = load_run(RUNS[0]).counts()
+    assert row["images"] == len(counts.image_ids) // 2
+    assert row["peak_miou"] == summarise(counts, images=counts.image_ids[1::2]).peak_miou
+    whole = compare(replace(config, part="all"))["runs"][0]
+    width, whole_width = (np.ptp(r["peak_interval"]) for r in (row, whole))
+    assert width > whole_width  # fewer images are less sure
+
+
+def test_intervals_refuse_runs_that_average_over_other_classes(tmp_path: Path) -> None:
+    folder = tmp_path / "cam"
+    folder.mkdir()
+    meta = read_json(BUNDLE / "cam" / "run.json")
+    meta["protocol"]["classes"] = ["background", "owl"]
+    write_json(folder / "run.json", meta)
+    (folder / "counts.npz").write_bytes((BUNDLE / "cam" / "counts.npz").read_bytes())
+    with pytest.raises(ValueError, match="--classes"):
+        compare(CompareConfig(runs=(RUNS[1], str(folder)), intervals=True))
+    named = CompareConfig(runs=(RUNS[1], str(folder)), intervals=True, classes="background,owl")
+    assert len(compare(named)["runs"]) == 2
+
+
+def test_second_table_is_there_only_when_asked_for() -> None:
+    plain, full = (format_table(compare(CompareConfig(runs=RUNS, intervals=i))) for i in (False, True))
+    assert "over the run before" in full and "over the run before" not in plain
