@@ -5,13 +5,11 @@ from inspect import signature
 import pytest
 import torch
 
-from amn_core.commands.reproduce import SCALES
 from amn_core.constants import COCO_CLASSES, VOC_CLASSES
 from amn_core.infer.extractor import CAM_EPSILON
-from amn_core.infer.official import OFFICIAL_SCALES
 from amn_core.models.heads import ASPP_RATES
 from amn_core.models.networks import DROPOUT
-from amn_core.presets import FIXED, PRESETS, SEED_THRESHOLDS
+from amn_core.presets import FIXED, OFFICIAL_SCALES, PRESET_SCALES, PRESETS, SEED_THRESHOLDS
 from amn_core.refine.dense_crf import CRFConfig, CRFFilters
 from amn_core.refine.random_walk import WalkConfig
 from amn_core.train.config import TrainConfig, resolve_train_config
@@ -41,7 +39,7 @@ def test_amns_new_layers_learn_at_1e_4_and_cams_rate_falls_with_power_0_9() -> N
 
 
 def test_maps_and_seeds_have_the_constants_of_the_paper() -> None:
-    assert SCALES["paper"] == OFFICIAL_SCALES == "1,0.5,1.5,2" and CAM_EPSILON == 1e-5
+    assert PRESET_SCALES["paper"] == OFFICIAL_SCALES == "1,0.5,1.5,2" and CAM_EPSILON == 1e-5
     assert SEED_THRESHOLDS["paper"] == (0.30, 0.05)
 
 

@@ -17,6 +17,9 @@ __all__ = [
     "load_dataset", "load_image", "load_label_image", "name_ground_truth", "parse_options", "select_ids",
 ]
 
+# What opens the data sets that lie in a folder: imported when one is asked for.
+OPENERS = {"voc": "voc:open_voc", "folder": "folder:open_folder", "coco": "coco.dataset:open_coco"}
+
 
 def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     """Open a data set by its spec.
@@ -32,10 +35,10 @@ def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     kind, _, rest = spec.partition(":")
     if kind == "scenes":
         return import_module("amn_core.data.scenes.dataset").open_scenes(parse_options(rest), split)
-    if kind not in ("voc", "folder", "coco") or not rest:
+    if kind not in OPENERS or not rest:
         raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
-    opener = getattr(import_module(f"amn_core.data.{kind}"), f"open_{kind}")
-    return opener(rest, split, skip_broken)
+    module, _, opener = OPENERS[kind].partition(":")
+    return getattr(import_module(f"amn_core.data.{module}"), opener)(rest, split, skip_broken)
 
 
 def parse_options(text: str) -> dict[str, str]:

@@ -28,8 +28,7 @@ Where to look:
 - `images`       each image's own curve, best threshold and regret; the oracle
 - `separation`   how far foreground and background activation lie apart
 - `uncertainty`  bootstrap over images, paired between runs
-- `selection`    choosing a threshold with and without ground truth, and what it costs; `histograms` (Otsu and
-                 others), `agreement` (of masks), `budget` (how many labels), `confident` (pairs for seeds)
+- `seeds`        maps to labels by one threshold, or by two with unsure pixels between
 - `scores`       all of these in one `summarise`, under a `Protocol`
 """
 

@@ -1,0 +1,1 @@
+"""COCO: its annotations, an index of them, and masks drawn from them."""

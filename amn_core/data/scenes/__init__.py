@@ -1,0 +1,1 @@
+"""Drawn scenes: pictures of objects with exact masks, made from a seed."""

@@ -1,0 +1,1 @@
+"""Figures of the screens in Plotly, and how each run looks."""

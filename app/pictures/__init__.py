@@ -1,0 +1,1 @@
+"""Photographs and maps as pixels to show."""

@@ -1,0 +1,1 @@
+"""What the screens say: names, tables, definitions, where a number comes from."""
