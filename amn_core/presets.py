@@ -6,6 +6,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50", "resnet101")
 PRESET_NAMES = ("minutes", "paper", "scenes")
+LABEL_PLACES = ("feature", "centre", "first")
 # The stage that a method belongs to, its entry in `PRESETS`; all but the first learn from labels of pixels.
 STAGE_OF = {"cam": "cam", "amn-without-lcm": "amn", "amn": "amn", "irn": "irn", "segmentation": "segmentation"}
 # Constants of the paper's official code. Its optimiser passes the weight decay into SGD's momentum slot, so that the
@@ -58,7 +59,7 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 # What the official code does otherwise (`amn_core.train.official`): each of its groups of parameters carries the
 # weight decay too, so that it also decays; and its arithmetic is in single precision.
 OFFICIAL_TRAINING: dict[str, dict[str, Any]] = {
-    "cam": {"weight_decay": 1e-4}, "amn": {"label_at": "centre"}, "irn": {}}
+    "cam": {"weight_decay": 1e-4}, "amn": {"label_at": "centre"}, "irn": {"label_at": "centre"}}
 # The paper's pair; one for maps of EfficientNet-Lite0, which peak at a higher threshold; and one for scenes.
 # The second was chosen on every other image of VOC2012-animals `train`: by the precision and coverage of what
 # is sure, and between two trainings (the other pair was 0.50, 0.25) by the lower imbalance of AMN.

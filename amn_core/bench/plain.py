@@ -15,6 +15,7 @@ from torch import nn
 from amn_core.formats.maps import compute_map_size
 from amn_core.infer.extractor import Extractor, normalise_scores, resize_pixels, resolve_normalisation
 from amn_core.models.backbones import Backbone, NormalisedConv2d
+from amn_core.models.registration import draw_maps
 from amn_core.train.config import TrainConfig
 from amn_core.train.stages import compute_loss
 
@@ -66,7 +67,8 @@ def infer_map_plainly(extractor: Extractor, plain: nn.Module, image: np.ndarray,
     for scale in extractor.scales:
         pixels = resize_pixels(torch.from_numpy(image.copy()).to(extractor.device), scale).contiguous()
         scores = plain.infer_scores(torch.cat([pixels, pixels.flip(-1)]), labels)
-        scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+        scores = draw_maps(
+            scores, size, plain.backbone, pixels.shape[-2:], plain.label_at, extractor.registration == "features")
         total = total + scores[0] + scores[1].flip(-1)
     total = total / (2 * len(extractor.scales))
     return normalise_scores(total, class_ids, resolve_normalisation(extractor)).cpu().numpy()

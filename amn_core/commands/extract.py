@@ -40,6 +40,8 @@ class ExtractConfig:
     scales: str | None = option(
         None, "scales whose maps are summed; by default 0.5,1,1.5, and 1,0.5,1.5,2 with --official")
     flip: bool = option(True, "also use the mirrored image")
+    registered: bool = option(
+        True, "draw maps where the backbone's features lie; otherwise, and with --official, at the centres of cells")
     normalisation: str = option(
         "auto", "auto: max for CAM, image-softmax for AMN",
         choices=("auto", "max", "image-softmax", "softmax", "min-max", "official"))
@@ -73,7 +75,7 @@ def extract(config: ExtractConfig) -> Path:
     dataset = load_dataset(config.data, config.split, config.skip_broken)
     extractor = load_extractor(
         config.checkpoint, config.device, config.precision, parse_scales(config.scales), config.flip,
-        config.normalisation, config.official, config.dropout_seed if config.official else None)
+        config.normalisation, config.official, config.dropout_seed if config.official else None, config.registered)
     if resolve_normalisation(extractor) == "official" and not config.seeds:
         raise ValueError(NEEDS_SEEDS)
     if extractor.class_names != dataset.class_names:
@@ -150,7 +152,8 @@ def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: "Extracto
         "class_names": list(dataset.class_names), "label_source": dataset.label_source,
         "protocol": {
             "normalisation": resolve_normalisation(extractor), "scales": list(extractor.scales),
-            "flip": extractor.flip, "resize": "bilinear", "ground_truth": "", "ignore": "255 left out"}
+            "flip": extractor.flip, "registration": extractor.registration, "resize": "bilinear", "ground_truth": "",
+            "ignore": "255 left out"}
         | describe_official(config, resolve_normalisation(extractor)),
         "model": {
             "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
@@ -165,9 +168,11 @@ def refuse_other_run(folder: Path, meta: dict[str, Any]) -> None:
     if not (folder / "run.json").is_file():
         return
     there = load_run(folder).meta
+    cells = {"registration": "cells"}  # of a run from before it was written down
+    there["protocol"] = cells | there["protocol"]
     added = {key: there["protocol"][key] for key in ("ground_truth", "classes") if key in there["protocol"]}
     for key in ("data", "split", "model", "protocol"):
-        ours = meta[key] | added if key == "protocol" else meta[key]
+        ours = cells | meta[key] | added if key == "protocol" else meta[key]
         if there.get(key) != ours:
             raise ValueError(f"{folder} holds a run with another {key}: choose another --out")
 

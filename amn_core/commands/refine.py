@@ -182,7 +182,8 @@ def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images:
     """Describe the new run for its run.json."""
     data, data_root = describe_data(config.data)
     is_walk = config.method == "irn"
-    kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "classes") if key in run.meta["protocol"]}
+    kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "registration", "classes")
+            if key in run.meta["protocol"]}
     normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
     protocol = {
         "normalisation": normalisation,

@@ -135,8 +135,8 @@ def build_run_meta(config: SegmentConfig, dataset: Dataset, segmenter: "Segmente
         "class_names": list(dataset.class_names), "label_source": NO_LABELS,
         "protocol": {
             "normalisation": "finished masks", "scales": list(segmenter.scales), "flip": segmenter.flip,
-            "crf": describe_crf(config.crf), "resize": "bilinear", "image_labels": NO_LABELS, "ground_truth": "",
-            "ignore": "255 left out"},
+            "registration": "features", "crf": describe_crf(config.crf), "resize": "bilinear",
+            "image_labels": NO_LABELS, "ground_truth": "", "ignore": "255 left out"},
         "model": {
             "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
             "backbone": type(model.backbone).__name__, "head": f"DeepLab-{model.head_name}"},

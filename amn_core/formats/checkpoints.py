@@ -56,7 +56,19 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not a checkpoint of this project (no {FORMAT!r} mark) or of the official code")
     if content["version"] > FORMAT_VERSION:
         raise ValueError(f"{path}: written by a newer version; update this package")
-    return content
+    return content | {"model": add_label_place(content["model"], content.get("config") or {})}
+
+
+def add_label_place(model: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Add to the arguments of a network where the pixels lie whose labels it learnt, if it is older than the choice.
+
+    AMN learnt the first pixel of each cell, where it was not told otherwise; segmentation and IRN the centre.
+    """
+    options = model.get("options") or {}
+    if model["name"] == "cam" or "label_at" in options:
+        return model
+    place = (config.get("label_at") or "first") if model["name"].startswith("amn") else "centre"
+    return model | {"options": options | {"label_at": place}}
 
 
 def load_plain(path: str | Path) -> Any:

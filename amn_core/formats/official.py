@@ -104,6 +104,8 @@ def read_official(content: Mapping[str, Any], source: str) -> dict[str, Any]:
     n_classes = find_classes(state, method, source)
     arguments = {
         "name": method, "backbone": "resnet50", "n_classes": n_classes, "backbone_options": {"stride_on": "conv2"}}
+    if method != "cam":
+        arguments["options"] = {"label_at": "centre"}
     with torch.device("meta"):  # shapes alone are needed
         own = build_model(**arguments).state_dict()
     names = {key: list_names(method, key) for key in own if not key.endswith("num_batches_tracked")}

@@ -15,6 +15,7 @@ from amn_core.formats.maps import compute_map_size, resize_maps
 from amn_core.infer.official import keep_dropout, resize_pixels_officially
 from amn_core.models import AMNetwork, CAMNetwork
 from amn_core.models.folding import fold_norms
+from amn_core.models.registration import draw_maps
 
 CAM_EPSILON = 1e-5
 NEEDS_SEEDS = "the normalisation 'official' needs the seeds of the CAM: pass --seeds DIR, made by the command seed"
@@ -29,6 +30,8 @@ class Extractor:
         scales: factors of the image's size; the maps of all are summed.
         normalisation: see `normalise_scores`.
         official: resize and sum as the official code does; ``auto`` is then its normalisation.
+        is_registered: draw scores where they lie (`amn_core.models.registration`); otherwise, and with `official`, at
+            the centres of the features' cells.
         dropout_seed: leaves dropout on, with draws from this seed and the image (`amn_core.infer.official`); None: off.
     """
 
@@ -41,6 +44,12 @@ class Extractor:
     normalisation: str = "auto"
     official: bool = False
     dropout_seed: int | None = None
+    is_registered: bool = True
+
+    @property
+    def registration(self) -> str:
+        """How scores are drawn: where they lie, by the ``features``, or at the centres of their ``cells``."""
+        return "features" if self.is_registered and not self.official else "cells"
 
     @property
     def method(self) -> str:
@@ -141,7 +150,9 @@ class Extractor:
             views = torch.cat([pixels, pixels.flip(-1)]) if self.flip else pixels
             with autocast(self.device, self.dtype):
                 scores = self.model.infer_scores(views, labels)
-            scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+            scores = draw_maps(
+                scores, size, self.model.backbone, pixels.shape[-2:], self.model.label_at,
+                self.registration == "features")
             total = total + (scores[:number] + scores[number:].flip(-1) if self.flip else scores)
         is_sum = self.official and self.method == "cam"
         return total if is_sum else total / (len(self.scales) * (2 if self.flip else 1))
@@ -214,6 +225,7 @@ def normalise_scores(
 def load_extractor(
     checkpoint: str | Path, device: str = "auto", precision: str = "auto", scales: tuple[float, ...] = (0.5, 1.0, 1.5),
     flip: bool = True, normalisation: str = "auto", official: bool = False, dropout_seed: int | None = None,
+    is_registered: bool = True,
 ) -> Extractor:
     """Load a checkpoint and get it ready to make maps.
 
@@ -230,7 +242,8 @@ def load_extractor(
     model = (model if official else fold_norms(model)).to(where, memory_format=torch.channels_last)
     dtype = choose_precision(precision, where, content["model"]["backbone"])
     extractor = Extractor(
-        model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation, official, dropout_seed)
+        model, tuple(content["class_names"]), where, dtype, scales, flip, normalisation, official, dropout_seed,
+        is_registered)
     if (resolve_normalisation(extractor) == "max") != (extractor.method == "cam"):
         raise ValueError(f"normalisation {normalisation!r} is not for {METHOD_LABELS[extractor.method]}")
     return extractor

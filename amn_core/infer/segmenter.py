@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from amn_core.compute.devices import autocast, choose_device, choose_precision
 from amn_core.constants import METHOD_LABELS
@@ -13,6 +12,7 @@ from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.infer.extractor import resize_pixels
 from amn_core.models import SegmentationNetwork
 from amn_core.models.folding import fold_norms
+from amn_core.models.registration import draw_maps
 from amn_core.refine import CRFConfig, CRFFilters
 
 # DeepLab-v2's dense CRF, as its PyTorch port sets it: it starts from probabilities, not from seeds.
@@ -54,8 +54,8 @@ class Segmenter:
             pixels = resize_pixels(source, scale)
             with autocast(self.device, self.dtype):
                 logits = self.model.infer_scores(pixels.flip(-1) if mirrored else pixels)
-            logits = logits.flip(-1) if mirrored else logits
-            total += F.interpolate(logits, size=size, mode="bilinear", align_corners=False)[0].softmax(0)
+            drawn = draw_maps(logits, size, self.model.backbone, pixels.shape[-2:], self.model.label_at)[0]
+            total += (drawn.flip(-1) if mirrored else drawn).softmax(0)
         return total / len(views)
 
     def infer_mask(self, image: np.ndarray) -> np.ndarray:

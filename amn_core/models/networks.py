@@ -23,6 +23,7 @@ class CAMNetwork(nn.Module):
     """
 
     method = "cam"
+    label_at = "feature"  # no pixel's label is learnt: scores lie where the features do
 
     def __init__(self, backbone: Backbone, n_classes: int) -> None:
         super().__init__()
@@ -59,11 +60,14 @@ class AMNetwork(nn.Module):
 
     Args:
         has_lcm: with the label conditioning module: features × Linear(labels), one factor a channel.
+        label_at: the pixel whose label a logit learns (`amn_core.models.registration`).
     """
 
-    def __init__(self, backbone: Backbone, n_classes: int, has_lcm: bool = True) -> None:
+    def __init__(
+        self, backbone: Backbone, n_classes: int, has_lcm: bool = True, label_at: str = "feature"
+    ) -> None:
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.label_at = backbone, label_at
         self.label_enc = nn.Linear(n_classes - 1, backbone.out_channels) if has_lcm else None
         self.dropout = SharedDropout(DROPOUT)
         self.aspp = AtrousPyramid(backbone.out_channels, n_classes)

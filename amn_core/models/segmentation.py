@@ -24,6 +24,7 @@ class SegmentationNetwork(nn.Module):
     Args:
         head: ``v2``: the atrous pyramid of AMN. ``v3``: torchvision's DeepLabHead.
         layers: ``all`` learn, or ``late``: those behind the point where CAM and AMN stop the gradient.
+        label_at: ``feature`` or ``centre`` of its cell: where logits are drawn (`amn_core.models.registration`).
 
     Raises:
         ValueError: no such head or choice of layers.
@@ -31,12 +32,14 @@ class SegmentationNetwork(nn.Module):
 
     method = "segmentation"
 
-    def __init__(self, backbone: Backbone, n_classes: int, head: str = "v2", layers: str = "late") -> None:
+    def __init__(
+        self, backbone: Backbone, n_classes: int, head: str = "v2", layers: str = "late", label_at: str = "feature"
+    ) -> None:
         super().__init__()
         for name, value, known in (("head", head, HEADS), ("layers", layers, LAYERS)):
             if value not in known:
                 raise ValueError(f"{name} is {value!r}; use {' or '.join(known)}")
-        self.backbone, self.head_name = backbone, head
+        self.backbone, self.head_name, self.label_at = backbone, head, label_at
         self.backbone.is_open = layers == "all"
         build = AtrousPyramid if head == "v2" else build_v3_head
         self.head = build(backbone.out_channels, n_classes, *(() if head == "v2" else (backbone.stage_strides[-1],)))

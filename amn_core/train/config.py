@@ -7,7 +7,16 @@ None is filled in by the preset (`resolve_train_config`).
 from dataclasses import dataclass, fields, replace
 
 from amn_core.options import option
-from amn_core.presets import BACKBONES, DEVICES, OFFICIAL_TRAINING, PRECISIONS, PRESET_NAMES, PRESETS, STAGE_OF
+from amn_core.presets import (
+    BACKBONES,
+    DEVICES,
+    LABEL_PLACES,
+    OFFICIAL_TRAINING,
+    PRECISIONS,
+    PRESET_NAMES,
+    PRESETS,
+    STAGE_OF,
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +56,8 @@ class TrainConfig:
     momentum: float | None = option(None, "momentum (SGD only)")
     epsilon: float = option(0.4, "label smoothing of the per-pixel classification loss")
     label_at: str | None = option(
-        None, "AMN: the pixel of a logit's cell whose label it learns, by default first, and centre with --official",
-        choices=("first", "centre"))
+        None, "all but CAM: the pixel whose label a feature learns: where it lies (feature, the default), or of its "
+        "cell the centre (the default with --official) or the first (AMN alone)", choices=LABEL_PLACES)
     official: bool = option(
         False, "train as the paper's official code does, where ours differs; with --preset paper --backbone resnet50")
     seed: int = option(0, "seed of every random draw")
@@ -92,13 +101,26 @@ def resolve_train_config(config: TrainConfig) -> TrainConfig:
         raise ValueError("segmentation has no threshold whose curve a probe could count: leave out --probe")
     if not is_resnet:
         config = replace(config, output_stride=None)
-    config = replace(config, label_at=(config.label_at or "first") if stage == "amn" else None)
+    config = replace(config, label_at=resolve_label_place(config))
     for name in ("epochs", "batch", "crop", "lr"):
         if not getattr(config, name) > 0:
             raise ValueError(f"{name} is {getattr(config, name)}; it must be above 0")
     if not 0 <= config.epsilon < 1:
         raise ValueError(f"epsilon is {config.epsilon}; it must be at least 0 and below 1")
     return config
+
+
+def resolve_label_place(config: TrainConfig) -> str | None:
+    """Resolve the pixel whose label a feature learns; None for CAM, which learns no pixel.
+
+    Raises:
+        ValueError: the first pixel of cells, for something else than AMN.
+    """
+    stage = STAGE_OF[config.method]
+    if stage in ("irn", "segmentation") and config.label_at == "first":
+        raise ValueError(f"{config.method} learns labels at the feature or at the centre of its cell, not at the "
+                         "first pixel: pass --label-at feature or centre")
+    return None if stage == "cam" else config.label_at or "feature"
 
 
 def refuse_other_training(config: TrainConfig) -> TrainConfig:

@@ -135,6 +135,8 @@ def resume_training(training: Training, path: Path) -> None:
     for key, value in content["config"].items():
         if key not in FREE_ON_RESUME and ours.get(key) != value:
             raise ValueError(f"{path} was trained with {key}={value}, not {ours.get(key)}: choose another --out")
+    if content["model"] != training.model_arguments:
+        raise ValueError(f"{path} is of another network, {content['model']}: choose another --out")
     if content["images"] != len(training.dataset.ids):
         raise ValueError(f"{path} was trained on {content['images']} images, not {len(training.dataset.ids)}")
     load_exactly(training.model, content["state"], str(path))

@@ -4,14 +4,15 @@ import sys
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
 from amn_core.compute.devices import autocast, choose_precision
 from amn_core.compute.distributed import is_main
 from amn_core.data import Dataset
+from amn_core.models.irn import STRIDE
 from amn_core.train.config import TrainConfig
+from amn_core.train.labels import reduce_labels
 from amn_core.train.losses import inter_pixel_loss
 
 # Images whose displacements are averaged; the mean of so many hardly moves with more.
@@ -19,10 +20,10 @@ MEASURED_IMAGES = 250
 
 
 def compute_irn_loss(model: nn.Module, batch: tuple[torch.Tensor, ...], config: TrainConfig) -> torch.Tensor:
-    """Compute IRN's loss of a batch, from the pairs of its seeds, sampled at the centres of the cells of stride 4."""
+    """Compute IRN's loss of a batch, from the pairs of its seeds, one label for each output of stride 4."""
     images, _, seed = batch
     edge, displacement = model(images)
-    small_seed = F.interpolate(seed[:, None].float(), size=edge.shape[-2:], mode="nearest-exact")[:, 0].long()
+    small_seed = reduce_labels(seed, edge.shape[-2:], config, STRIDE)
     return inter_pixel_loss(edge, displacement, small_seed)
 
 

@@ -12,13 +12,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from amn_core.data import Dataset
-from amn_core.models import build_model
+from amn_core.models import BACKBONES, build_model
+from amn_core.models.registration import draw_maps
 from amn_core.train.config import TrainConfig
+from amn_core.train.labels import reduce_labels
 from amn_core.train.losses import multilabel_loss, per_pixel_classification_loss, segmentation_loss
 from amn_core.train.official import WEIGHTS, follow_official_training
 from amn_core.train.relations import compute_irn_loss, find_branches, measure_mean_displacement
 
 POLYNOMIAL_POWER = 0.9
+STRIDE = 16  # of the backbones' features, unless told otherwise
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Groups = tuple[list[nn.Parameter], list[nn.Parameter]]
 
@@ -46,15 +49,14 @@ def compute_cam_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> tor
 
 
 def compute_amn_loss(model: nn.Module, batch: Batch, config: TrainConfig) -> torch.Tensor:
-    """Compute AMN's loss of a batch: per-pixel classification of the seeds, resized to the logits.
+    """Compute AMN's loss of a batch: per-pixel classification of the seeds, reduced to the logits.
 
-    A logit learns the label at the first pixel of its cell, where the features of a strided network lie, or at the
-    centre, where its map is drawn later (`TrainConfig.label_at`).
+    A logit learns the label of one pixel (`TrainConfig.label_at`): of the one at which its feature lies, or of the
+    centre or the first of its cell.
     """
     images, labels, seed = batch
     logits = model(images, labels)
-    mode = "nearest-exact" if config.label_at == "centre" else "nearest"
-    small_seed = F.interpolate(seed[:, None].float(), size=logits.shape[-2:], mode=mode)[:, 0].long()
+    small_seed = reduce_labels(seed, logits.shape[-2:], config, STRIDE)
     return per_pixel_classification_loss(logits, small_seed, config.epsilon)
 
 
@@ -66,7 +68,9 @@ def compute_segmentation_loss(model: nn.Module, batch: Batch, config: TrainConfi
     """
     images, _, masks = batch
     size = [-(-side // 4) for side in masks.shape[-2:]]
-    logits = F.interpolate(model(images).float(), size=size, mode="bilinear", align_corners=False)
+    logits = draw_maps(
+        model(images).float(), size, BACKBONES[config.backbone], masks.shape[-2:], "feature",
+        config.label_at == "feature", config.output_stride or STRIDE)
     small_masks = F.interpolate(masks[:, None].float(), size=size, mode="nearest-exact")[:, 0].long()
     return segmentation_loss(logits, small_masks)
 
@@ -99,6 +103,8 @@ def build_training_model(config: TrainConfig, n_classes: int) -> tuple[nn.Module
     if config.method == "segmentation":
         options |= {"output_stride": config.output_stride} if config.backbone.startswith("resnet") else {}
         arguments["options"] = {"head": config.head, "layers": config.layers}
+    if config.label_at:
+        arguments["options"] = arguments.get("options", {}) | {"label_at": config.label_at}
     torch.manual_seed(config.seed)
     model = build_model(**arguments)
     if config.official and config.method != "irn":  # whose backbone learns nothing in either

@@ -1,6 +1,7 @@
 """The caches of runs, their figures and their maps. Keys are ids, paths and modification times, never pixels."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,17 +305,24 @@ def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray
         return run.map(image_id, size)
     if run.checkpoint_path is None:
         raise ValueError(f"{run.name} has no map of {image_id}: run `extract` for this image, or leave the method out")
-    dataset = get_dataset(run)
-    return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id))
+    dataset, is_registered = get_dataset(run), run.meta["protocol"].get("registration") == "features"
+    return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id), is_registered)
 
 
-def infer_map(run: Run, image: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Infer the maps of an image with a run's checkpoint and protocol, rounded as they would be on disk."""
+def infer_map(
+    run: Run, image: np.ndarray, class_ids: np.ndarray, is_registered: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Infer the maps of an image with a run's checkpoint and protocol, rounded as they would be on disk.
+
+    Args:
+        is_registered: draw them where the model's scores lie, as is right for any image; where a run's counts are
+            from maps at the centres of cells, its pictures must be too.
+    """
     from amn_core.formats.maps import LEVELS, resize_maps
 
     extractor, lock = load_extractor(run)
     with lock:
-        small = extractor.infer_map(image, class_ids)
+        small = replace(extractor, is_registered=is_registered).infer_map(image, class_ids)
     stored = np.rint(small * LEVELS).astype(np.uint8).astype(np.float32) / np.float32(LEVELS)
     return resize_maps(stored, *image.shape[:2]), np.asarray(class_ids, dtype=np.int64)
 

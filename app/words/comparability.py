@@ -34,6 +34,11 @@ def read_protocol(key: str) -> Callable[[Run], Any]:
     return lambda run: run.meta["protocol"].get(key)
 
 
+def read_registration(run: Run) -> str | None:
+    """Read how the maps of a run were drawn: one of ours that does not say is from before there was a choice."""
+    return run.meta["protocol"].get("registration", None if run.method == "imported" else "cells")
+
+
 TOPICS = (
     Topic("Data set", lambda run: run.meta["data"], "The scores are over different images.", True),
     Topic("Split", lambda run: run.meta["split"], "The scores are over different images.", True),
@@ -50,6 +55,8 @@ TOPICS = (
           "peak and the plateau in quantiles do not. Compare the latter.", False),
     Topic("Scales", read_protocol("scales"), "Part of a difference may come from averaging over scales.", False),
     Topic("Flip", read_protocol("flip"), "Part of a difference may come from averaging over a flip.", False),
+    Topic("Registration", read_registration,
+          "Maps drawn at the centres of cells lie some pixels beside the objects that they show.", False),
     Topic("Seeds in the maps", read_protocol("seeds"),
           "The official normalisation builds the CAM's seed into the maps, and with it a part of the gap.", False),
     Topic("Dropout", read_protocol("dropout"), "With dropout on, a part of a difference is chance.", False),

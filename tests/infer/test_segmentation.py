@@ -19,6 +19,7 @@ from amn_core.infer.extractor import load_extractor, resize_pixels
 from amn_core.infer.segmenter import load_segmenter, refine_mask
 from amn_core.models import build_model
 from amn_core.models.backbones import build_backbone
+from amn_core.models.registration import draw_maps
 from amn_core.sweep import summarise
 from amn_core.sweep.scores import drop_thresholds
 from amn_core.train.config import TrainConfig, resolve_train_config
@@ -188,7 +189,8 @@ def test_several_scales_are_the_mean_of_single_ones(model_path: Path) -> None:
         for pixels in (image, image[:, ::-1]):
             small = resize_pixels(torch.from_numpy(pixels.copy()), scale)
             with torch.no_grad():
-                logits = F.interpolate(single.model(small), size=image.shape[:2], mode="bilinear")
+                logits = draw_maps(
+                    single.model(small), image.shape[:2], single.model.backbone, small.shape[-2:])
             part = logits.softmax(1)[0].numpy()
             parts.append(part if pixels is image else part[:, :, ::-1])
     found = several.infer_probabilities(image)

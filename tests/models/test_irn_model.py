@@ -10,7 +10,7 @@ from amn_core.models import BACKBONES, IRNetwork, build_backbone, build_model
 @pytest.fixture(scope="module", params=sorted(BACKBONES))
 def model(request: pytest.FixtureRequest) -> IRNetwork:
     torch.manual_seed(0)
-    return build_model("irn", request.param, 6).eval()
+    return build_model("irn", request.param, 6, options={"label_at": "centre"}).eval()
 
 
 def test_stages_have_the_channels_and_strides_that_the_backbone_says(model: IRNetwork) -> None:
