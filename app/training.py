@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from amn_core.commands.pipeline import ReproduceConfig, resolve_mask_thresholds, resolve_walk_normalisation
+from amn_core.commands.pipeline import ReproduceConfig
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import find_type, format_command
-from amn_core.presets import CRF_THRESHOLDS, PRESETS, REFINE_THRESHOLDS, SEED_THRESHOLDS
 
 COMMAND = "reproduce"
 METHODS = {
@@ -30,22 +29,6 @@ GROUPS = {
         "mask_threshold", "segmentation_epochs"),
 }
 PROBE = 24
-# Where a None in the config is filled in from: the stage of the preset, and its entry.
-FROM_PRESET = {
-    "cam_epochs": ("cam", "epochs"), "amn_epochs": ("amn", "epochs"), "cam_lr": ("cam", "lr"),
-    "amn_lr": ("amn", "lr"), "irn_epochs": ("irn", "epochs"),
-    "segmentation_epochs": ("segmentation", "epochs"), "batch": ("cam", "batch"), "crop": ("cam", "crop"),
-}
-# The same for thresholds, by preset.
-THRESHOLDS = {
-    "foreground": {preset: high for preset, (high, _) in SEED_THRESHOLDS.items()},
-    "background": {preset: low for preset, (_, low) in SEED_THRESHOLDS.items()},
-    "refine_foreground": {preset: high for preset, (high, _) in REFINE_THRESHOLDS.items()},
-    "refine_background": {preset: low for preset, (_, low) in REFINE_THRESHOLDS.items()},
-    "crf_threshold": CRF_THRESHOLDS,
-    "mask_threshold": {
-        preset: resolve_mask_thresholds(ReproduceConfig(preset=preset))[1] for preset in CRF_THRESHOLDS},
-}
 WRITTEN = {"cam": "CAM", "amn": "AMN", "irn": "IRN", "lr": "learning rate", "crf": "dense CRF"}
 EMPTY = {"measure_data": "the same data", "classes": "all"}  # what an empty text stands for
 EPOCHS = ("cam_epochs", "amn_epochs", "irn_epochs", "segmentation_epochs")
@@ -85,18 +68,6 @@ def list_groups() -> dict[str, list[Field]]:
     known = {name: field for name, field in list_fields().items() if name not in MAIN}
     groups = {title: [known.pop(name) for name in names] for title, names in GROUPS.items()}
     return groups | ({"Others": list(known.values())} if known else {})
-
-
-def describe_preset(name: str, preset: str) -> str:
-    """Describe what an empty field will be: the value of the preset."""
-    if name in THRESHOLDS:
-        return f"{THRESHOLDS[name][preset]:g}"
-    if name == "walk_normalisation":
-        return resolve_walk_normalisation(ReproduceConfig(preset=preset))
-    if name not in FROM_PRESET:
-        return "its own"
-    stage, entry = FROM_PRESET[name]
-    return f"{PRESETS[preset, stage][entry]:g}"
 
 
 def build_config(values: dict[str, Any]) -> ReproduceConfig:

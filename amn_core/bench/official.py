@@ -1,6 +1,5 @@
 """From our maps of AMN to the official code's, step by step: what each of its choices does to every number."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -9,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from amn_core.commands.compare import parse_classes, read_interval
 from amn_core.commands.text import format_rows
+from amn_core.compute.progress import track
 from amn_core.constants import BACKGROUND
 from amn_core.data import Dataset, load_dataset, load_label_image
 from amn_core.formats.maps import LEVELS, compute_map_size, resize_maps
@@ -133,7 +132,7 @@ def count_steps(
 ) -> tuple[list[Counts], float]:
     """Count every step on all images; also returns the share of pixels where the seed says background."""
     builders, shares = [CountsBuilder(dataset.class_names) for _ in STEPS], []
-    for image_id in tqdm(ids, unit="image", desc="official", file=sys.stderr, mininterval=1.0):
+    for image_id in track(ids, "official", len(ids)):
         image, class_ids, gt = dataset.image(image_id), dataset.class_ids(image_id), dataset.gt(image_id)
         if gt is None:
             raise ValueError(f"{image_id} has no ground truth: take another split")

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from amn_core.commands.pipeline import ReproduceConfig, complete_methods, find_trained, resolve_splits
+from amn_core.commands.pipeline import ReproduceConfig, plan_steps, resolve_splits
 from amn_core.data import DataError, Dataset, load_dataset
 
 # Bytes that one training leaves, its checkpoint to go on from and its model, rounded up: measured
@@ -76,12 +77,10 @@ def check_ground_truth(dataset: Dataset) -> Check:
 
 def estimate_bytes(config: ReproduceConfig, trained: Dataset, measured: Dataset) -> float:
     """Estimate the bytes that a reproduction leaves: its checkpoints, and a byte for each 16 pixels of each map."""
-    methods = complete_methods(config.methods.split(","))
-    trainings = find_trained(methods)
-    mapped = (len(trainings) > 1) + ("irn" in trainings) + ("segmentation" in trainings)  # by CAM, AMN and IRN
+    kinds = Counter(step.kind for step in plan_steps(config.methods.split(",")))
     pixels = trained.image(trained.ids[0]).size / 3
-    images = len(measured.ids) * len(methods) + len(trained.ids) * mapped
-    return RESERVE * (len(trainings) * TRAINING_BYTES[config.backbone] + images * CLASSES_PER_IMAGE * pixels / 16)
+    images = len(measured.ids) * kinds["measure"] + len(trained.ids) * kinds["labels"]  # labels are cut from maps
+    return RESERVE * (kinds["train"] * TRAINING_BYTES[config.backbone] + images * CLASSES_PER_IMAGE * pixels / 16)
 
 
 def check_disk(root: Path, needed: float) -> Check:

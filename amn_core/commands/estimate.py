@@ -65,12 +65,10 @@ def estimate(config: ReproduceConfig) -> dict[str, Any]:
         "seeds for IRN": times.get("amn", 0) + times["crf"] * config.crf,
         "pseudo masks": times.get("amn", 0) + times.get("irn", 0)}
     for step in plan_steps(methods):
-        if step.name in per_trained_image:
+        if step.kind == "labels":
             seconds = per_trained_image[step.name] * len(trained.ids)
-        elif step.name.startswith("train "):
-            seconds = times[step.name]
         else:
-            seconds = times[step.folder] * len(measured.ids)
+            seconds = times[step.name] if step.kind == "train" else times[step.method] * len(measured.ids)
         stages.append({"name": step.name, "seconds": seconds})
     return {
         "stages": stages, "seconds": sum(stage["seconds"] for stage in stages), "memory": memory,

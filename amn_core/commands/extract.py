@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.compute.failures import is_out_of_memory, take_first_line
 from amn_core.compute.parallel import count_cores
+from amn_core.compute.progress import Progress
 from amn_core.constants import METHOD_LABELS
 from amn_core.data import DataError, Dataset, load_dataset, load_label_image
 from amn_core.formats.files import hash_file, read_json
@@ -98,8 +98,7 @@ def extract_shard(config: ExtractConfig, dataset: Dataset, extractor: "Extractor
     ids = take_shard(dataset.ids)
     batch, workers = resolve_batch(config, extractor.device)
     load = partial(load_item, config, dataset, run.map_path)
-    with tqdm(total=len(ids), unit="image", desc=f"extract {extractor.method}", file=sys.stderr, mininterval=1.0,
-              disable=not is_main()) as bar, WriteBehind(workers) as writer:
+    with Progress(f"extract {extractor.method}", len(ids)) as bar, WriteBehind(workers) as writer:
         broken: list[str] = []
         items = skip_idle(read_ahead(load, ids, workers), bar, broken)
         for group in group_by_size(items, batch):

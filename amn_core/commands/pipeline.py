@@ -1,7 +1,8 @@
 """The stages of a reproduction in order, as the command runs them and the screen Train shows them. Free of torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from amn_core.constants import WALK_NORMALISATIONS
 from amn_core.options import option
@@ -12,8 +13,10 @@ from amn_core.presets import (
     DEVICES,
     MASK_THRESHOLD,
     PRESET_NAMES,
+    PRESETS,
     REFINE_THRESHOLDS,
     SEED_THRESHOLDS,
+    STAGE_OF,
 )
 
 
@@ -62,49 +65,116 @@ class ReproduceConfig:
     bundle_models: bool = option(True, "put the checkpoints into the bundle, not the tables alone")
     skip_broken: bool = option(False, "leave out images that are missing or broken")
 
-# Every method that can be measured, in the order of the pipeline. The last three go on from AMN: its masks
-# refined by a dense CRF, its maps by IRN's random walk, and a segmentation network trained on what IRN gives.
-METHODS = ("cam", "amn-without-lcm", "amn", "crf", "irn", "segmentation")
-TRAINED = ("cam", "amn-without-lcm", "amn", "irn", "segmentation")
-NEEDS = {"crf": ("amn",), "irn": ("amn",)}
-
 
 @dataclass(frozen=True)
 class Step:
-    """A stage: its name, its folder below that of the reproduction, and the file in it that says it is done."""
+    """A stage of the pipeline.
+
+    Attributes:
+        name: what people read, and what progress is reported under.
+        kind: ``train`` a model, make the ``labels`` that one learns from, or ``measure`` a method.
+        method: what is trained or measured; of labels, the method whose maps they are cut from.
+        folder: below that of the reproduction. done: the file in it that is written last.
+        needs: names of the steps that come before.
+    """
 
     name: str
+    kind: str
+    method: str
     folder: str
     done: str
+    needs: tuple[str, ...] = ()
+
+
+def describe_training(method: str, *needs: str) -> Step:
+    """Describe the training of a method."""
+    return Step(f"train {method}", "train", method, f"train/{method}", "model.pth", needs)
+
+
+def describe_measurement(method: str, *needs: str) -> Step:
+    """Describe the measurement of a method."""
+    return Step(f"measure {method}", "measure", method, method, "counts.npz", needs)
+
+
+# Every stage, in the order in which they are run. The last three methods go on from AMN: its masks refined by a
+# dense CRF, its maps by IRN's random walk, and a segmentation network trained on what IRN gives.
+STEPS = (
+    describe_training("cam"),
+    Step("seeds", "labels", "cam", "seeds", "done", ("train cam",)),
+    describe_training("amn-without-lcm", "seeds"),
+    describe_training("amn", "seeds"),
+    Step("seeds for IRN", "labels", "amn", "irn-seeds", "done", ("train amn",)),
+    describe_training("irn", "seeds for IRN"),
+    Step("pseudo masks", "labels", "irn", "pseudo-masks", "done", ("train irn",)),
+    describe_training("segmentation", "pseudo masks"),
+    describe_measurement("cam", "train cam"),
+    describe_measurement("amn-without-lcm", "train amn-without-lcm"),
+    describe_measurement("amn", "train amn"),
+    describe_measurement("crf", "measure amn"),
+    describe_measurement("irn", "measure amn", "train irn"),
+    describe_measurement("segmentation", "train segmentation"),
+)
+METHODS = tuple(step.method for step in STEPS if step.kind == "measure")
+TRAINED = tuple(step.method for step in STEPS if step.kind == "train")
+
+
+def plan_steps(methods: Sequence[str]) -> list[Step]:
+    """Plan the stages that measure some methods, with all that they need, in order."""
+    wanted = {f"measure {method}" for method in methods}
+    for step in reversed(STEPS):
+        wanted |= set(step.needs) if step.name in wanted else set()
+    return [step for step in STEPS if step.name in wanted]
 
 
 def complete_methods(asked: Sequence[str]) -> tuple[str, ...]:
     """Complete the methods to measure with those that they go on from, in the order of the pipeline."""
-    wanted = {*asked, *(need for method in asked for need in NEEDS.get(method, ()))}
-    return tuple(method for method in METHODS if method in wanted)
+    return tuple(step.method for step in plan_steps(asked) if step.kind == "measure")
 
 
 def find_trained(methods: Sequence[str]) -> tuple[str, ...]:
     """Find what has to be trained so that some methods can be measured, in order."""
-    wanted = {"cam", *methods}
-    if "segmentation" in wanted:
-        wanted.add("irn")
-    if "irn" in wanted:
-        wanted.add("amn")
-    return tuple(method for method in TRAINED if method in wanted)
+    return tuple(step.method for step in plan_steps(methods) if step.kind == "train")
 
 
-def plan_steps(methods: Sequence[str]) -> list[Step]:
-    """Plan the stages of a reproduction: every training behind what it learns from, then the measurements."""
-    trained = find_trained(methods)
-    before = {"irn": Step("seeds for IRN", "irn-seeds", "done"),
-              "segmentation": Step("pseudo masks", "pseudo-masks", "done")}
-    steps = []
-    for method in trained:
-        steps += [before[method]] if method in before else []
-        steps.append(Step(f"train {method}", f"train/{method}", "model.pth"))
-        steps += [Step("seeds", "seeds", "done")] if method == "cam" and len(trained) > 1 else []
-    return steps + [Step(f"measure {method}", method, "counts.npz") for method in methods]
+def find_due(steps: Sequence[Step], is_done: Callable[[Step], bool]) -> list[Step]:
+    """Find the steps that are left to do, in order; labels are not made again once what learns from them is trained."""
+    left = [step for step in steps if not is_done(step)]
+    needed = {name for step in left for name in step.needs}
+    return [step for step in left if step.kind != "labels" or step.name in needed]
+
+
+# Options that the preset fills in where they are None, and whose value in it they are. Batch and crop stay open:
+# they differ from stage to stage.
+FROM_PRESET = {
+    "cam_epochs": ("cam", "epochs"), "amn_epochs": ("amn", "epochs"), "cam_lr": ("cam", "lr"),
+    "amn_lr": ("amn", "lr"), "irn_epochs": ("irn", "epochs"), "segmentation_epochs": ("segmentation", "epochs"),
+}
+BY_STAGE = ("batch", "crop")
+
+
+def resolve_reproduce_config(config: ReproduceConfig) -> ReproduceConfig:
+    """Fill in everything that was left open, from the preset and the data; batch and crop stay with their stages."""
+    config = resolve_splits(config)
+    seeds, refined = resolve_seed_thresholds(config), resolve_refine_thresholds(config)
+    cut, mask = resolve_mask_thresholds(config)
+    preset = {
+        name: choose_given(getattr(config, name), PRESETS[config.preset, stage][entry])
+        for name, (stage, entry) in FROM_PRESET.items()}
+    return replace(
+        config, foreground=seeds[0], background=seeds[1], refine_foreground=refined[0], refine_background=refined[1],
+        crf_threshold=cut, mask_threshold=mask, walk_normalisation=resolve_walk_normalisation(config), **preset)
+
+
+def describe_open(config: ReproduceConfig, name: str) -> str:
+    """Describe what an option is where it is left open, such as ``5``, or ``16, irn 32`` where stages differ."""
+    value = getattr(resolve_reproduce_config(config), name)
+    if name not in BY_STAGE:
+        return f"{value:g}" if isinstance(value, int | float) else str(value)
+    trained = find_trained([method for method in config.methods.split(",") if method in METHODS])
+    stages = list(dict.fromkeys(STAGE_OF[method] for method in trained))
+    sizes = {stage: PRESETS[config.preset, stage][name] for stage in stages}
+    usual = next(iter(sizes.values()))
+    return ", ".join([str(usual), *(f"{stage} {size}" for stage, size in sizes.items() if size != usual)])
 
 
 def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
@@ -140,6 +210,6 @@ def resolve_mask_thresholds(config: ReproduceConfig) -> tuple[float, float]:
     return cut, choose_given(config.mask_threshold, cut if resolve_walk_normalisation(config) == "mean" else mask)
 
 
-def choose_given(value: float | None, default: float) -> float:
+def choose_given(value: Any, default: Any) -> Any:
     """Choose a value if one was given."""
     return default if value is None else value

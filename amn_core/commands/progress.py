@@ -1,30 +1,25 @@
-"""How far a job has come, read from what its command leaves behind: models, metrics, probes, the log."""
+"""How far a job has come, read from what its command leaves behind: models, metrics, and its own file of progress."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from amn_core.commands.pipeline import ReproduceConfig, complete_methods, plan_steps
+from amn_core.commands.pipeline import ReproduceConfig, Step, complete_methods, plan_steps
+from amn_core.compute.progress import read_progress
 from amn_core.formats.trainings import read_metrics
-from amn_core.jobs.folder import PROJECT, Job, read_log
+from amn_core.jobs.folder import PROGRESS, PROJECT, Job
 
-PERCENT = re.compile(r"(\d+)%\|")
 RECENT = 12
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a job: its name, where it leaves its results, and how much of it is done, in [0, 1]."""
+    """A part of a job: its name, where it leaves its results, how much is done, in [0, 1], and whether it trains."""
 
     name: str
     folder: Path
     done: float
-
-    @property
-    def is_training(self) -> bool:
-        """Whether it trains, and so has metrics."""
-        return self.name.startswith("train ")
+    is_training: bool = False
 
 
 def find_out(job: Job) -> Path:
@@ -40,17 +35,24 @@ def list_stages(job: Job) -> list[Stage]:
     if command == "train":
         return [measure_training(f"train {job.words[1]}", out)]
     if command != "reproduce":
-        return [Stage(command, out, 1.0 if job.state == "done" else read_percent(job))]
+        return [Stage(command, out, 1.0 if job.state == "done" else read_share(job))]
     return list_reproduction(job, out)
 
 
 def list_reproduction(job: Job, out: Path) -> list[Stage]:
-    """List the stages of a reproduction."""
-    stages = [
-        measure_training(step.name, out / step.folder) if step.name.startswith("train ")
-        else Stage(step.name, out / step.folder, float((out / step.folder / step.done).is_file()))
-        for step in plan_steps(find_methods(job))]
-    return [add_percent(job, stage) if stage == find_current(stages) else stage for stage in stages]
+    """List the stages of a reproduction; how far one without metrics has come is in the job's file of progress."""
+    stages = [measure_step(step, out) for step in plan_steps(find_methods(job))]
+    current = find_current(stages)
+    return [
+        replace(stage, done=read_share(job, stage.name)) if stage == current and not stage.is_training else stage
+        for stage in stages]
+
+
+def measure_step(step: Step, out: Path) -> Stage:
+    """Measure how far a stage of a reproduction has come: a training by its metrics, another by its last file."""
+    if step.kind == "train":
+        return measure_training(step.name, out / step.folder)
+    return Stage(step.name, out / step.folder, float((out / step.folder / step.done).is_file()))
 
 
 def find_methods(job: Job) -> tuple[str, ...]:
@@ -69,20 +71,15 @@ def find_current(stages: list[Stage]) -> Stage | None:
 def measure_training(name: str, folder: Path) -> Stage:
     """Measure how far a training has come by its last metrics; done means that its model was written."""
     if (folder / "model.pth").is_file():
-        return Stage(name, folder, 1.0)
+        return Stage(name, folder, 1.0, is_training=True)
     last = (read_metrics(folder / "metrics.jsonl") or [{"step": 0, "steps": 1}])[-1]
-    return Stage(name, folder, min(0.999, last["step"] / max(1, last["steps"])))
+    return Stage(name, folder, min(0.999, last["step"] / max(1, last["steps"])), is_training=True)
 
 
-def add_percent(job: Job, stage: Stage) -> Stage:
-    """Take how far a stage without metrics has come from the progress bar in the log."""
-    return stage if stage.is_training else Stage(stage.name, stage.folder, read_percent(job))
-
-
-def read_percent(job: Job) -> float:
-    """Read the share that the last progress bar in the log shows, below 1; 0 if the last line is none."""
-    found = PERCENT.search((read_log(job.path, 1) or [""])[-1])
-    return min(0.999, int(found[1]) / 100) if found else 0.0
+def read_share(job: Job, stage: str = "") -> float:
+    """Read how much of a stage its worker says is done, in [0, 1); 0 where it says nothing or works on another."""
+    found = read_progress(job.path / PROGRESS)
+    return found["share"] if found and found["stage"] == stage else 0.0
 
 
 def estimate_rest(entries: list[dict[str, Any]], since: float = 0.0) -> float | None:

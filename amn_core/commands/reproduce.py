@@ -16,10 +16,13 @@ from amn_core.commands.export import ExportConfig, run_export
 from amn_core.commands.extract import ExtractConfig
 from amn_core.commands.pipeline import (
     METHODS,
+    STEPS,
     TRAINED,
     ReproduceConfig,
+    Step,
     complete_methods,
-    find_trained,
+    find_due,
+    plan_steps,
     resolve_mask_thresholds,
     resolve_refine_thresholds,
     resolve_seed_thresholds,
@@ -29,6 +32,7 @@ from amn_core.commands.pipeline import (
 from amn_core.commands.refine import RefineConfig, check_walk_scale, refine
 from amn_core.commands.seed import SeedConfig, make_seeds
 from amn_core.compute.distributed import is_main, main_first, wait_for_all
+from amn_core.compute.progress import set_stage
 from amn_core.formats.files import read_json, write_bytes, write_json
 from amn_core.options import describe_config
 from amn_core.presets import PRESET_SCALES, STAGE_OF
@@ -53,6 +57,10 @@ class Stages:
         """The trained checkpoint of a method."""
         return self.out / "train" / method / "model.pth"
 
+    def is_done(self, step: Step) -> bool:
+        """Whether a stage has written its last file."""
+        return (self.out / step.folder / step.done).is_file()
+
     def run(self, method: str) -> Path:
         """The run of a method on the split that is measured."""
         return self.out / method
@@ -74,10 +82,9 @@ def reproduce(config: ReproduceConfig) -> dict[str, Any]:
     methods = choose_methods(config)
     with main_first():
         remember_config(stages)
-    for method in find_trained(methods):
-        make_model(stages, method)
-    for method in methods:
-        make_counted_run(stages, method)
+    for step in find_due(plan_steps(methods), stages.is_done):
+        announce(step)
+        MAKERS[step.kind](stages, step)
     result = compare(CompareConfig(runs=tuple(str(stages.run(method)) for method in methods)))
     if is_main():
         write_json(stages.out / "comparison.json", result)
@@ -118,22 +125,19 @@ def remember_config(stages: Stages) -> None:
     write_json(path, ours)
 
 
-def announce(text: str) -> None:
-    """Say on standard error which stage begins."""
+def announce(step: Step) -> None:
+    """Say on standard error, and to whoever follows the progress, which stage begins."""
+    set_stage(step.name)
     if is_main():
-        print(f"== {text}", file=sys.stderr, flush=True)
+        print(f"== {step.name}", file=sys.stderr, flush=True)
 
 
-def make_model(stages: Stages, method: str) -> None:
-    """Train a method unless its checkpoint is there; goes on where it was stopped."""
+def make_model(stages: Stages, step: Step) -> None:
+    """Train a method; goes on where it was stopped."""
     from amn_core.train.loop import train  # imports torch
 
-    if stages.model(method).is_file():
-        return
-    make_labels = {"cam": None, "irn": make_irn_seeds, "segmentation": make_pseudo_masks}.get(method, make_amn_seeds)
-    labels = make_labels(stages) if make_labels else None
-    announce(f"train {method}")
-    train(build_train_config(stages, method, labels))
+    labels = next((stages.out / LABELS[name].folder for name in step.needs if name in LABELS), None)
+    train(build_train_config(stages, step.method, labels))
 
 
 def build_train_config(stages: Stages, method: str, labels: Path | None = None) -> TrainConfig:
@@ -153,63 +157,49 @@ def build_train_config(stages: Stages, method: str, labels: Path | None = None) 
         device=config.device, resume=(path.parent / "last.pth").is_file(), skip_broken=config.skip_broken)
 
 
-def make_amn_seeds(stages: Stages) -> Path:
-    """Make what AMN learns from: seeds of CAM's maps of the training split."""
-    return make_seeds_once(stages, "cam", "seeds", resolve_seed_thresholds(stages.config))
+def make_labels(stages: Stages, step: Step) -> None:
+    """Make what a model learns from: seeds of CAM's or AMN's maps of the training split, or pseudo masks of IRN's."""
+    maps = make_training_maps(stages, "amn" if step.method == "irn" else step.method)
+    if step.method == "irn":
+        make_pseudo_masks(stages, maps, stages.out / step.folder)
+    else:
+        cut_seeds(stages, step, maps)
+    write_bytes(stages.out / step.folder / step.done, b"")
 
 
-def make_irn_seeds(stages: Stages) -> Path:
-    """Make what IRN learns from: seeds of AMN's maps of the training split."""
-    return make_seeds_once(stages, "amn", "irn-seeds", resolve_refine_thresholds(stages.config))
-
-
-def make_seeds_once(stages: Stages, method: str, name: str, thresholds: tuple[float, float]) -> Path:
-    """Make seeds of a method's maps of the training split, unless they are there."""
-    config, seeds = stages.config, stages.out / name
-    if (seeds / "done").is_file():
-        return seeds
-    maps = make_training_maps(stages, method)
-    announce(f"seeds from {method}")
+def cut_seeds(stages: Stages, step: Step, maps: Path) -> None:
+    """Cut seeds from the maps of the training split."""
+    config = stages.config
+    resolve = {"cam": resolve_seed_thresholds, "amn": resolve_refine_thresholds}[step.method]
+    foreground, background = resolve(config)
     make_seeds(SeedConfig(
-        run=str(maps), data=config.data, split=config.train_split, foreground=thresholds[0],
-        background=thresholds[1], crf=config.crf, out=str(seeds)))
-    write_bytes(seeds / "done", b"")
-    return seeds
+        run=str(maps), data=config.data, split=config.train_split, foreground=foreground, background=background,
+        crf=config.crf, out=str(stages.out / step.folder)))
 
 
 def make_training_maps(stages: Stages, method: str) -> Path:
     """Make a method's maps of the training split."""
     config, maps = stages.config, stages.out / f"{method}-train"
-    announce(f"maps of the training split by {method}")
     extract_run(config, stages.model(method), config.data, config.train_split, maps)
     return maps
 
 
-def make_pseudo_masks(stages: Stages) -> Path:
-    """Make what segmentation learns from: masks of the training split, by AMN and IRN's walk, cut."""
-    config, masks = stages.config, stages.out / "pseudo-masks"
-    if (masks / "done").is_file():
-        return masks
-    maps, walked = make_training_maps(stages, "amn"), stages.out / "irn-train"
-    announce("pseudo masks")
+def make_pseudo_masks(stages: Stages, maps: Path, masks: Path) -> None:
+    """Make masks of the training split, by AMN and IRN's walk, cut."""
+    config, walked = stages.config, stages.out / "irn-train"
     walk(stages, maps, walked, config.data, config.train_split)
     with main_first():
         if is_main():
             threshold = resolve_mask_thresholds(config)[1]
             run_export(ExportConfig(run=str(walked), format="masks", out=str(masks), threshold=threshold))
-            write_bytes(masks / "done", b"")
-    return masks
 
 
-def make_counted_run(stages: Stages, method: str) -> None:
+def make_counted_run(stages: Stages, step: Step) -> None:
     """Make the run of a method on the measured split, with counts."""
-    config, folder = stages.config, stages.run(method)
-    if (folder / "counts.npz").is_file():
-        return
-    announce(f"measure {method}")
+    config, folder = stages.config, stages.out / step.folder
     makers = {"crf": make_crf_run, "irn": make_irn_run, "segmentation": make_segmentation_run}
-    makers.get(method, make_maps_run)(stages, method, folder)
-    if not (folder / "counts.npz").is_file():
+    makers.get(step.method, make_maps_run)(stages, step.method, folder)
+    if not stages.is_done(step):
         count(CountConfig(
             run=str(folder), data=config.measure_data, split=config.split, classes=config.classes,
             skip_broken=config.skip_broken))
@@ -244,10 +234,7 @@ def walk(stages: Stages, run: Path, folder: Path, data: str, split: str) -> None
 
 def make_segmentation_run(stages: Stages, method: str, folder: Path) -> None:
     """Predict the masks of the measured split with the segmentation network."""
-    from amn_core.commands.segment import (
-        SegmentConfig,
-        segment,  # imports torch
-    )
+    from amn_core.commands.segment import SegmentConfig, segment  # not needed before
 
     config = stages.config
     segment(SegmentConfig(
@@ -267,3 +254,7 @@ def extract_run(config: ReproduceConfig, checkpoint: Path, data: str, split: str
 def choose_scales(config: ReproduceConfig) -> str:
     """Choose the scales of the maps: the paper's four, or fewer that take less long."""
     return PRESET_SCALES[config.preset]
+
+
+MAKERS = {"train": make_model, "labels": make_labels, "measure": make_counted_run}
+LABELS = {step.name: step for step in STEPS if step.kind == "labels"}

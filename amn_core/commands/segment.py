@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from amn_core.commands.compare import parse_classes
 from amn_core.commands.count import CountConfig, count, has_mask
 from amn_core.commands.extract import refuse_other_run
-from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
+from amn_core.compute.distributed import main_first, take_shard, wait_for_all
 from amn_core.compute.parallel import count_cores
+from amn_core.compute.progress import track
 from amn_core.constants import METHOD_LABELS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.files import hash_file
@@ -98,8 +98,7 @@ def make_masks(config: SegmentConfig, dataset: Dataset, segmenter: "Segmenter", 
     todo = [image_id for image_id in ids if not is_whole(run.map_path(image_id))]
     workers = 1 if segmenter.device.type == "cpu" else min(8, count_cores())
     images = read_ahead(partial(load_image, dataset, config.skip_broken), todo, workers)
-    bar = tqdm(images, total=len(ids), initial=len(ids) - len(todo), unit="image", desc="segment", file=sys.stderr,
-               mininterval=1.0, disable=not is_main())
+    bar = track(images, "segment", len(ids), len(ids) - len(todo))
     with WriteBehind(workers) as writer:
         for image_id, image in zip(todo, bar, strict=True):
             if image is None:

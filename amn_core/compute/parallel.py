@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from typing import TypeVar
 
-from tqdm import tqdm
-
-from amn_core.compute.distributed import get_local_world_size, is_main
+from amn_core.compute.distributed import get_local_world_size
 from amn_core.compute.failures import STOPPED, ending_on_sigterm
+from amn_core.compute.progress import Progress
 
 Result = TypeVar("Result")
 CHUNK = 16
@@ -33,8 +32,7 @@ def run_chunks(
     """
     chunks = [ids[i:i + chunk] for i in range(0, len(ids), chunk)]
     workers = min(workers or count_cores(), len(chunks))
-    with tqdm(total=len(ids), unit="image", desc=description, file=sys.stderr, mininterval=0.5,
-              disable=not is_main()) as bar:
+    with Progress(description, len(ids)) as bar:
         if workers <= 1:
             for part in chunks:
                 yield work(part)

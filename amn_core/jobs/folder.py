@@ -3,6 +3,7 @@
 JOB/job.json      the command, written once
 JOB/status.json   how it stands, written by whoever runs it, always in one step
 JOB/log.txt       what the command printed
+JOB/progress.json how far the command says it is (`amn_core.compute.progress`)
 JOB/cancel        somebody asked it to stop
 and whatever the command writes, if its ``--out`` is the job's folder.
 """
@@ -23,6 +24,7 @@ STATES = ("queued", "running", "done", "failed", "stopped", "interrupted")
 ACTIVE = ("queued", "running")
 INTERRUPTED = "the process ended without a word: it was killed, or the machine went down"
 TAIL = 65_536
+PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)

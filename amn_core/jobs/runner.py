@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from amn_core.compute.progress import VARIABLE
 from amn_core.jobs.devices import choose_devices, list_ahead, take_devices, try_lock
-from amn_core.jobs.folder import PROJECT, Job, load_job, read_log, write_status
+from amn_core.jobs.folder import PROGRESS, PROJECT, Job, load_job, read_log, write_status
 from amn_core.jobs.processes import identify, send_quietly
 
 POLL = 0.1
@@ -69,7 +70,8 @@ def take_over(path: Path) -> int:
     lock = wait_for_lock(path)
     if lock is None:
         raise ValueError(f"{path.name} is under way already")
-    (path / "cancel").unlink(missing_ok=True)
+    for old in ("cancel", PROGRESS):
+        (path / old).unlink(missing_ok=True)
     attempt = load_job(path).status.get("attempt", 0) + 1
     write_status(
         path, state="queued", queued=time.time(), attempt=attempt, began=None, ended=None, exit=None, error="",
@@ -131,7 +133,7 @@ def build_command(job: Job, gpus: int) -> list[str]:
 
 def start_command(job: Job, devices: dict[str, int], lock: int) -> subprocess.Popen:
     """Start the command in a group of its own; it inherits the locks, so they stay taken while it lives."""
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", VARIABLE: str(job.path.resolve() / PROGRESS)}
     gpus = [name.removeprefix("cuda-") for name in devices if name.startswith("cuda-")]
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)

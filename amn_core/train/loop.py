@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from amn_core.compute.devices import autocast, choose_device, choose_precision
 from amn_core.compute.distributed import (
@@ -29,6 +28,7 @@ from amn_core.compute.distributed import (
     wrap_network,
 )
 from amn_core.compute.failures import Stopped
+from amn_core.compute.progress import Progress
 from amn_core.data import DataError, Dataset, describe_problems, find_problems, load_dataset, select_ids
 from amn_core.formats.checkpoints import read_checkpoint, save_checkpoint
 from amn_core.formats.files import append_line, read_json, write_json
@@ -214,26 +214,24 @@ def default_workers(device: torch.device) -> int:
     return 0 if device.type == "cpu" else min(8, torch.get_num_threads())
 
 
-def open_progress(training: Training) -> tqdm:
+def open_progress(training: Training) -> Progress:
     """Open the progress bar, counted in images."""
-    return tqdm(
-        total=training.total_steps * training.config.batch, initial=training.step * training.config.batch,
-        unit="image", desc=f"train {training.config.method}", file=sys.stderr, mininterval=1.0, disable=not is_main())
+    batch = training.config.batch
+    return Progress(f"train {training.config.method}", training.total_steps * batch, training.step * batch)
 
 
-def report_step(training: Training, bar: tqdm, loss: float, n_images: int) -> None:
+def report_step(training: Training, bar: Progress, loss: float, n_images: int) -> None:
     """Move the bar, and write a line of metrics every few steps."""
     smooth = training.metrics.get("loss", loss)
     training.metrics["loss"] = 0.95 * smooth + 0.05 * loss
     bar.update(training.config.batch)
-    bar.set_postfix(loss=f"{training.metrics['loss']:.4f}", refresh=False)
+    bar.note(loss=f"{training.metrics['loss']:.4f}")
     if not is_main() or (training.step % LOG_EVERY and training.step != training.total_steps):
         return
-    rate = bar.format_dict["rate"] or 0.0
     line = {
         "step": training.step, "steps": training.total_steps, "epoch": training.step / training.steps_per_epoch,
         "loss": loss, "loss_smooth": training.metrics["loss"], "lr": training.optimizer.param_groups[0]["lr"],
-        "images_per_second": rate, "memory": measure_memory(training.device), "time": time.time()}
+        "images_per_second": bar.rate, "memory": measure_memory(training.device), "time": time.time()}
     append_line(training.out / "metrics.jsonl", json.dumps(line))
 
 

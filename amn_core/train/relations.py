@@ -1,14 +1,12 @@
 """What IRN adds to the loop: its loss, what learns, and the mean displacement that is measured at the end."""
 
-import sys
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from amn_core.compute.devices import autocast, choose_precision
-from amn_core.compute.distributed import is_main
+from amn_core.compute.progress import track
 from amn_core.data import Dataset
 from amn_core.models.irn import STRIDE
 from amn_core.train.config import TrainConfig
@@ -44,8 +42,7 @@ def measure_mean_displacement(
     model.eval()
     model.displacement_mean.zero_()
     total = torch.zeros_like(model.displacement_mean)
-    for image_id in tqdm(chosen, unit="image", desc="mean displacement", file=sys.stderr, mininterval=1.0,
-                         disable=not is_main()):
+    for image_id in track(chosen, "mean displacement", len(chosen)):
         pixels = torch.from_numpy(dataset.image(image_id).copy()).to(device).permute(2, 0, 1)[None]
         with autocast(device, dtype):
             _, displacement = model(pixels)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from amn_core.commands.import_plan import UNSURE, ImportConfig
-from amn_core.commands.progress import read_percent
+from amn_core.commands.progress import read_share
 from amn_core.formats.map_folder import KINDS
 from amn_core.formats.recognise import NORMALISATIONS
 from amn_core.jobs import Job
@@ -100,7 +100,7 @@ def render_list(jobs: list[Job]) -> None:
 def render_job(job: Job) -> None:
     """Render one import: how far it is, what went wrong, or its report."""
     if job.is_active:
-        share = read_percent(job)
+        share = read_share(job)
         waits = "waits for its turn" if job.state == "queued" else f"{share:.0%}"
         st.progress(share, text=f"{job.title}: {waits}")
         return

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from amn_core.commands.checks import Check, check_memory, list_splits
-from amn_core.commands.pipeline import ReproduceConfig
+from amn_core.commands.pipeline import ReproduceConfig, describe_open
 from amn_core.jobs import find_jobs_root
 from amn_core.options import format_command
 from app import roots, state, training
@@ -27,7 +27,7 @@ def render_form() -> None:
     fields = training.list_fields()
     values = render_main(fields)
     with st.expander("More options", icon=":material/tune:"):
-        values |= render_more(values["preset"])
+        values |= render_more(training.build_config(values | remembered(values)))
     config = training.build_config(values)
     st.caption("The same from the command line:")
     st.code(training.write_command(config), language="bash", wrap_lines=True)
@@ -94,7 +94,14 @@ def choose(name: str, options: list[str], help_text: str, label: str, is_open: b
     return chosen or options[0]
 
 
-def render_more(preset: str) -> dict[str, Any]:
+def remembered(values: dict[str, Any]) -> dict[str, Any]:
+    """Get what was last chosen for the fields that are not among some values: empty ones depend on it."""
+    known = training.list_fields()
+    return {name: value for name, value in st.session_state.get(VALUES, {}).items()
+            if name in known and name not in values}
+
+
+def render_more(config: ReproduceConfig) -> dict[str, Any]:
     """Render all other fields by group, each with its own help text; an empty one takes the preset's value."""
     values = {}
     for title, fields in training.list_groups().items():
@@ -103,12 +110,12 @@ def render_more(preset: str) -> dict[str, Any]:
             columns = st.columns(ROW, vertical_alignment="bottom")
             for column, field in zip(columns, fields[start:start + ROW], strict=False):
                 with column:
-                    value = render_field(field, preset)
+                    value = render_field(field, config)
                 values[field.name] = st.session_state.setdefault(VALUES, {})[field.name] = value
     return values
 
 
-def render_field(field: training.Field, preset: str) -> Any:
+def render_field(field: training.Field, config: ReproduceConfig) -> Any:
     """Render a field by its type."""
     key, now = f"train:{field.name}", remember(field.name, field.default)
     common = {"label": field.label, "help": field.help, "key": key}
@@ -116,22 +123,22 @@ def render_field(field: training.Field, preset: str) -> Any:
         return st.toggle(**common, value=bool(now))
     if field.choices:
         if field.default is None:  # open: st.selectbox can be emptied again, and then says what will be taken
-            return st.selectbox(**common, options=list(field.choices), placeholder=describe_empty(field, preset),
+            return st.selectbox(**common, options=list(field.choices), placeholder=describe_empty(field, config),
                                 index=None if now is None else field.choices.index(now))
         return st.selectbox(**common, options=list(field.choices), index=field.choices.index(now))
     if field.kind is str:
         return st.text_input(**common, value=now, placeholder=training.EMPTY.get(field.name))
     least = field.kind(training.LEAST.get(field.name, 0))
     shape = {"step": 1} if field.kind is int else {"format": "%g", "step": None}
-    empty = describe_empty(field, preset)
+    empty = describe_empty(field, config)
     if field.kind is float:
         return read_number(st.text_input(**common, value="" if now is None else f"{now:g}", placeholder=empty), field)
     return st.number_input(**common, value=now, min_value=least, placeholder=empty, **shape)
 
 
-def describe_empty(field: training.Field, preset: str) -> str:
+def describe_empty(field: training.Field, config: ReproduceConfig) -> str:
     """Describe what an empty field stands for."""
-    return f"preset: {training.describe_preset(field.name, preset)}"
+    return f"preset: {describe_open(config, field.name)}"
 
 
 def read_number(text: str, field: training.Field) -> float | None:

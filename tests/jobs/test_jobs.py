@@ -17,6 +17,7 @@ from amn_core.cli import main
 from amn_core.commands.checks import check_disk, check_start, estimate_bytes, list_splits
 from amn_core.commands.pipeline import ReproduceConfig, complete_methods, plan_steps
 from amn_core.commands.progress import estimate_rest, list_stages
+from amn_core.compute.progress import VARIABLE, set_stage, write_progress
 from amn_core.data import load_dataset
 from amn_core.formats.files import write_json
 from amn_core.jobs import (
@@ -33,6 +34,7 @@ from amn_core.jobs import (
     wait_for_job,
 )
 from amn_core.jobs.devices import choose_devices, list_ahead
+from amn_core.jobs.folder import PROGRESS
 from amn_core.jobs.processes import Process, identify
 from amn_core.jobs.runner import build_command
 from amn_core.presets import BACKBONES
@@ -311,7 +313,7 @@ def test_rest_is_estimated_from_the_current_attempt() -> None:
     assert estimate_rest(entries[:3], since=900.0) is None and estimate_rest([]) is None
 
 
-def test_stages_of_a_reproduction_follow_its_files(root: Path) -> None:
+def test_stages_of_a_reproduction_follow_its_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = write_job(root, "a", state="done")
     job = Job(job.path, "a", ("reproduce", "--methods", "cam,amn", "--out", str(job.path)))
     names = ["train cam", "seeds", "train amn", "measure cam", "measure amn"]
@@ -321,7 +323,9 @@ def test_stages_of_a_reproduction_follow_its_files(root: Path) -> None:
         (job.path / part).write_text('{"step": 5, "steps": 20}\n')
     assert [stage.done for stage in list_stages(job)] == [1.0, 1.0, 0.25, 0.0, 0.0]
     (job.path / "train/amn/model.pth").touch()
-    (job.path / "log.txt").write_text("extract cam:  10%|█\rextract cam:  62%|██████    | 5/8")
+    monkeypatch.setenv(VARIABLE, str(job.path / PROGRESS))
+    set_stage("measure cam")
+    write_progress("extract cam", 62, 100)
     assert [stage.done for stage in list_stages(job)] == [1.0, 1.0, 1.0, 0.62, 0.0]
 
 
