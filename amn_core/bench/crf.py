@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from amn_core.commands.compare import parse_classes
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import Dataset, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
 from amn_core.presets import DEVICES
-from amn_core.sweep import score_miou, summarise
+from amn_core.scoring import choose_classes, score_run
+from amn_core.sweep import score_miou
 from amn_core.sweep.seeds import build_labels
 
 # The two thresholds at which the seeds of AMN are cut before the CRF.
@@ -134,9 +134,7 @@ def resolve_bench_config(config: BenchCRFConfig) -> BenchCRFConfig:
         return config
     run = load_run(config.run)
     own = BenchCRFConfig()
-    threshold = config.threshold
-    if threshold is None:
-        threshold = summarise(run.counts(), classes=list(run.scored_classes) or None).peak_threshold
+    threshold = score_run(run).peak_threshold if config.threshold is None else config.threshold
     return replace(
         config, data=config.data if config.data != own.data else resolve_spec(run),
         split=config.split if config.split != own.split else run.meta["split"], threshold=threshold, label_sets=1)
@@ -145,7 +143,7 @@ def resolve_bench_config(config: BenchCRFConfig) -> BenchCRFConfig:
 def run_bench(config: BenchCRFConfig, dataset: Dataset, ids: list[str], device, progress) -> dict[str, Any]:
     """Refine all images in both ways, batch by batch, so that a busy machine slows both alike."""
     reference, n_classes = find_pydensecrf(), len(dataset.class_names)
-    classes = parse_classes(",".join(load_run(config.run).scored_classes), dataset.class_names) if config.run else None
+    classes = choose_classes(None, load_run(config.run)) if config.run else None
     chosen = None if classes is None else [dataset.class_names.index(name) for name in classes]
     ours, theirs, unrefined, equal = Tally(chosen), Tally(chosen), Tally(chosen), []
     rng = np.random.default_rng(config.seed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from amn_core.commands.compare import parse_classes, read_interval
+from amn_core.commands.compare import read_interval
 from amn_core.commands.text import format_rows
 from amn_core.compute.progress import track
 from amn_core.constants import BACKGROUND
@@ -20,6 +20,7 @@ from amn_core.infer.official import keep_dropout
 from amn_core.options import option
 from amn_core.presets import DEVICES, OFFICIAL_SCALES
 from amn_core.sweep import Counts, CountsBuilder, bootstrap_runs, compare_bootstraps, summarise
+from amn_core.sweep.protocols import parse_classes
 from amn_core.sweep.seeds import build_seed
 
 RESAMPLES = 1000

@@ -1,7 +1,7 @@
 """Runs to the table that compares them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,18 @@ from amn_core.commands.text import format_protocol, format_rows
 from amn_core.data.lists import read_id_list
 from amn_core.formats.runs import Run, load_run
 from amn_core.options import option
-from amn_core.sweep import Counts, bootstrap_runs, compare_bootstraps, summarise
-from amn_core.sweep.scores import drop_thresholds
+from amn_core.scoring import (
+    COMMON,
+    Terms,
+    choose_terms,
+    describe_degenerate,
+    describe_differences,
+    draw_runs,
+    score_under,
+    share_terms,
+)
+from amn_core.sweep import Counts, compare_bootstraps
+from amn_core.sweep.images import find_degenerate
 
 
 @dataclass(frozen=True)
@@ -20,10 +30,11 @@ class CompareConfig:
     runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
     classes: str = option("", "class names or ids to average over, background included, or all; "
                           "by default those of each run's protocol")
-    protocol: str = option("irn", "averaging rule: irn, seam or toco")
+    protocol: str = option("", "averaging rule: irn, seam or toco; by default each run's own, irn where it names none")
     images: str = option("", "list of image ids to restrict every run to")
     part: str = option("all", "all images, or only those at even or odd places of the list, counted from 0",
                        choices=("all", "even", "odd"))
+    common: bool = option(False, "score all runs over the classes and images that they share, under one averaging")
     intervals: bool = option(False, "95 % bootstrap intervals over images, and what each run gains over the one before")
     json: bool = option(False, "print JSON")
 
@@ -44,10 +55,10 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     """Compare runs from their counts.
 
     Returns:
-        ``{"thresholds": [...], "runs": [{"name", "method", "images", "protocol", "peak_miou", …, "miou"}]}``;
-        scores are fractions of 1. With ``intervals`` each run also has ``peak_interval`` [low, high], and
-        from the second on ``gain`` and ``gain_interval``: its peak less that of the run before, the images
-        drawn in pairs.
+        ``{"thresholds": [...], "runs": [{"name", "method", "images", "protocol", "peak_miou", …, "miou"}], "notes":
+        [...]}``; scores are fractions of 1, notes say in what the runs differ. With ``intervals`` each run also has
+        ``peak_interval`` [low, high], and from the second on ``gain`` and ``gain_interval``: its peak less that of
+        the run before, the images drawn in pairs.
 
     Raises:
         ValueError: no run, runs without counts, other thresholds, or an unknown class or protocol.
@@ -60,22 +71,27 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     for run, own in zip(runs, counts, strict=True):
         if own.thresholds.tolist() != thresholds.tolist():
             raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
-    rows = [describe_run(config, run, own) for run, own in zip(runs, counts, strict=True)]
+    terms = choose_all_terms(config, runs, counts)
+    rows = [describe_run(*row) for row in zip(runs, counts, terms, strict=True)]
     if config.intervals:
-        rows = add_intervals(config, runs, counts, rows)
-    return {"thresholds": thresholds.tolist(), "runs": rows}
+        rows = add_intervals(runs, counts, terms, rows)
+    return {"thresholds": thresholds.tolist(), "runs": rows, "notes": write_notes(runs, terms)}
 
 
-def describe_run(config: CompareConfig, run: Run, counts: Counts) -> dict[str, Any]:
+def choose_all_terms(config: CompareConfig, runs: Sequence[Run], counts: Sequence[Counts]) -> list[Terms]:
+    """Choose what each run is scored over, the same for all if asked for."""
+    terms = [choose_terms(run, own, choose_images(config, own), config.classes, config.protocol)
+             for run, own in zip(runs, counts, strict=True)]
+    return [share_terms(runs, terms)] * len(runs) if config.common else terms
+
+
+def describe_run(run: Run, counts: Counts, terms: Terms) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
-    classes = choose_classes(config.classes, run)
-    summary = summarise(counts, config.protocol, classes=classes, images=choose_images(config, counts))
-    if run.is_masks:
-        summary = replace(drop_thresholds(summary), peak_threshold=float("nan"))
-    summary = summary.to_dict()
+    summary = score_under(run, counts, terms).to_dict()
     summary.pop("thresholds")
-    protocol = run.meta["protocol"] | {"averaging": config.protocol, "classes": classes or "all"}
-    return {"name": run.name, "method": run.method} | summary | {"protocol": protocol}
+    protocol = run.meta["protocol"] | {"averaging": terms.protocol.name, "classes": terms.class_list or "all"}
+    degenerate = int(find_degenerate(terms.select(counts)).sum())
+    return {"name": run.name, "method": run.method} | summary | {"degenerate": degenerate, "protocol": protocol}
 
 
 def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:
@@ -84,19 +100,24 @@ def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:
     return {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
 
 
+def write_notes(runs: Sequence[Run], terms: Sequence[Terms]) -> list[str]:
+    """Write what one has to know before the numbers: in what the runs differ, and the switch that makes them alike."""
+    differences = describe_differences(runs, terms)
+    if not differences:
+        return []
+    return [f"These runs differ in {topic}: {values}." for topic, values in differences.items()] + [
+        f"Pass {COMMON} to score all over the classes and images that they share, under one averaging."]
+
+
 def add_intervals(
-    config: CompareConfig, runs: Sequence[Run], counts: Sequence[Counts], rows: list[dict[str, Any]]
+    runs: Sequence[Run], counts: Sequence[Counts], terms: Sequence[Terms], rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Add to each row the interval of its peak, and what it gains over the row before, the images drawn in pairs.
 
     Raises:
-        ValueError: the runs were counted on other images, or average over other classes.
+        ValueError: the runs are scored on other images or over other classes.
     """
-    classes = [choose_classes(config.classes, run) for run in runs]
-    if any(own != classes[0] for own in classes):
-        raise ValueError("the runs average over different classes: name them with --classes")
-    drawn = bootstrap_runs(
-        [own.select(choose_images(config, own)) for own in counts], config.protocol, classes[0], RESAMPLES)
+    drawn = draw_runs(runs, counts, terms, RESAMPLES)
     rows = [row | {"peak_interval": read_interval(own.interval("peak_miou"))}
             for row, own in zip(rows, drawn, strict=True)]
     for i in range(1, len(rows)):
@@ -110,31 +131,11 @@ def read_interval(bounds: tuple) -> list[float]:
     return [float(bound) for bound in bounds]
 
 
-def choose_classes(text: str, run: Run) -> list[str] | None:
-    """Choose the classes to average over: those that were asked for, else those of the run's protocol; None for all."""
-    return parse_classes(text or ",".join(run.scored_classes), run.class_names)
-
-
-def parse_classes(text: str, class_names: tuple[str, ...]) -> list[str] | None:
-    """Parse class names or ids, separated by commas; the empty text and ``all`` mean all.
-
-    Raises:
-        ValueError: a class that the data set does not have.
-    """
-    if text in ("", "all"):
-        return None
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    names = [class_names[int(p)] if p.isdigit() and int(p) < len(class_names) else p for p in parts]
-    unknown = [name for name in names if name not in class_names]
-    if unknown:
-        raise ValueError(f"class {unknown[0]!r} is unknown; the classes are {', '.join(class_names)}")
-    return names
-
-
 def format_table(result: dict[str, Any]) -> str:
-    """Format a comparison as text tables, the protocol of each run below."""
-    lines = format_rows(COLUMNS, result["runs"])
+    """Format a comparison as text tables: what differs between the runs above, the protocol of each run below."""
+    lines = [*result["notes"], *[""] * bool(result["notes"]), *format_rows(COLUMNS, result["runs"])]
     if any("peak_interval" in run for run in result["runs"]):
         lines += ["", *format_rows(INTERVAL_COLUMNS, result["runs"])]
     notes = [f"{run['name']}: {format_protocol(run['protocol'])}" for run in result["runs"]]
+    notes += filter(None, [describe_degenerate(max(run["degenerate"] for run in result["runs"]))])
     return "\n".join([*lines, "", *notes])

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from amn_core.commands.compare import parse_classes
 from amn_core.compute.distributed import get_rank, get_world_size, is_distributed, is_main, take_shard, wait_for_all
 from amn_core.compute.parallel import run_chunks
 from amn_core.data import DataError, load_dataset, name_ground_truth
@@ -15,6 +15,7 @@ from amn_core.formats.files import hash_file
 from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
 from amn_core.options import option
 from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts
+from amn_core.sweep.protocols import find_protocol, parse_classes
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class CountConfig:
     data: str = option("", "data set with ground truth; by default the one the run was made from")
     split: str = option("", "split or path of a list; by default that of the run")
     classes: str = option("", "names of the classes to average over, background included, kept as the run's protocol")
+    protocol: str = option("", "averaging rule, kept as the run's protocol: irn, seam or toco")
     workers: int = option(0, "processes; 0 for one a core")
     skip_broken: bool = option(False, "leave out images without a mask or a map")
 
@@ -42,7 +44,7 @@ def count(config: CountConfig) -> Path:
     dataset = load_dataset(spec, split, config.skip_broken)
     if dataset.class_names != run.class_names:
         raise ValueError(f"{spec} has other classes than the run {run.path}")
-    parse_classes(config.classes, run.class_names)  # a wrong name is an error before the work, not after
+    scoring = choose_scoring(config, run)  # a wrong name is an error before the work, not after
     ids = find_countable(dataset, run, config.skip_broken)
     shard = take_shard(ids)
     work = partial(count_some, spec, split, config.run)
@@ -50,7 +52,7 @@ def count(config: CountConfig) -> Path:
     counts = gather_counts(run, merge_counts(parts or [work(())]))
     if is_main():
         save_counts(run.counts_path, counts)
-        remember_protocol(run, spec, split, len(ids), parse_classes(config.classes, run.class_names))
+        remember_protocol(run, spec, split, len(ids), scoring)
     wait_for_all()
     return run.counts_path
 
@@ -114,12 +116,21 @@ def count_some(spec: str, split: str, run_path: str, ids: Sequence[str]) -> Coun
     return builder.build()
 
 
-def remember_protocol(run, spec: str, split: str, images: int, classes: list[str] | None) -> None:
-    """Write into run.json what the counts were made with, and which classes are to be averaged over."""
+def choose_scoring(config: CountConfig, run: Run) -> dict[str, Any]:
+    """Choose what the run is to be scored over where it is asked for; ``classes=all`` forgets those it has.
+
+    Raises:
+        ValueError: an unknown class or averaging.
+    """
+    scoring: dict[str, Any] = {"classes": parse_classes(config.classes, run.class_names)} if config.classes else {}
+    return scoring | ({"averaging": find_protocol(config.protocol).name} if config.protocol else {})
+
+
+def remember_protocol(run, spec: str, split: str, images: int, scoring: dict[str, Any]) -> None:
+    """Write into run.json what the counts were made with, and what is to be averaged over."""
     meta = dict(run.meta)
     meta["protocol"] = meta["protocol"] | {"ground_truth": describe_ground_truth(spec, split)}
-    if classes:
-        meta["protocol"]["classes"] = classes
+    meta["protocol"] |= scoring
     meta["counts"] = {
         "data": describe_data(spec)[0], "split": split, "images": images, "sha256": hash_file(run.counts_path)}
     save_run(run.path, meta)

@@ -15,9 +15,10 @@ from amn_core.formats.export import check_file_id, name_class, save_class_images
 from amn_core.formats.labels import save_cls_labels
 from amn_core.formats.maps import load_stored_map, save_levels
 from amn_core.formats.masks import save_mask
-from amn_core.formats.runs import Run, load_run, resolve_spec
+from amn_core.formats.runs import Run, load_run, resolve_spec, save_scoring
 from amn_core.formats.tables import save_tables
 from amn_core.options import option
+from amn_core.scoring import choose_terms, score_run_images, score_under
 from amn_core.sweep.seeds import build_labels, build_seed
 
 FORMATS = ("irn", "npz", "png", "seeds", "masks", "list", "labels", "csv")
@@ -38,7 +39,8 @@ class ExportConfig:
     palette: bool = option(False, "seeds and masks: with the colours of VOC instead of grey")
     data: str = option("", "labels: data set of the run; by default the one it was made from")
     split: str = option("", "labels: split; by default that of the run")
-    protocol: str = option("irn", "csv: averaging rule")
+    classes: str = option("", "csv: classes to average over, or all; by default those of the run's protocol")
+    protocol: str = option("", "csv: averaging rule; by default the run's own, irn where it names none")
     workers: int = option(0, "processes; 0 for one a core")
 
 
@@ -46,7 +48,8 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
     """Export a run.
 
     Returns:
-        ``run``, ``format``, ``out``, ``images`` (exported) and ``files`` (written).
+        ``run``, ``format``, ``out``, ``images`` (exported) and ``files`` (written); beside maps and masks lies a note
+        of what the run is scored over, which `import` reads.
 
     Raises:
         ValueError: the run lacks what the format needs (maps or counts), or thresholds are out of order.
@@ -62,6 +65,7 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
         if not ids:
             raise ValueError(f"run {run.path} has no maps to export; make them with extract, or import with keep full")
         files = export_maps(config, ids)
+        save_scoring(config.out, run)
     return {"run": str(run.path), "format": config.format, "out": config.out, "images": len(ids), "files": files}
 
 
@@ -72,7 +76,10 @@ def list_images(run: Run) -> tuple[str, ...]:
 
 def export_tables(config: ExportConfig, run: Run, ids: Sequence[str]) -> int:
     """Export every table of the run's counts as CSV; the number of files."""
-    return len(save_tables(config.out, run.counts(), config.protocol))
+    counts = run.counts()
+    terms = choose_terms(run, counts, classes=config.classes, averaging=config.protocol)
+    scores = score_run_images(run, classes=config.classes, averaging=config.protocol, counts=counts)
+    return len(save_tables(config.out, counts, score_under(run, counts, terms), scores, terms.class_list))
 
 
 def export_list(config: ExportConfig, run: Run, ids: Sequence[str]) -> int:

@@ -34,10 +34,11 @@ from amn_core.formats.recognise import (
     interpret_map,
     recognise,
 )
-from amn_core.formats.runs import Run, load_run, save_run
+from amn_core.formats.runs import Run, load_run, load_scoring, save_run
 from amn_core.options import describe_config
 from amn_core.sweep import CountsBuilder, merge_counts
 from amn_core.sweep.confusion import count_mask
+from amn_core.sweep.protocols import find_protocol, parse_classes
 
 SAMPLES = 24
 CHUNK = 32
@@ -83,11 +84,25 @@ def open_again(config: ImportConfig, fingerprint: str) -> tuple[Dataset, MapFold
 def build_plan(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> ImportPlan:
     """Decide what the files mean and where the run goes."""
     name = config.name or Path(config.maps).resolve().name
+    choose_scoring(config, dataset)  # a wrong name is an error before the work, not after
     out = config.out or str(Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.").lower() or "imported"))
     config = replace(config, name=name)
     if folder.kind == "masks":
         return ImportPlan(config, out, None, folder.fingerprint, find_numbering(config, dataset, folder))
     return ImportPlan(config, out, recognise_folder(config, dataset, folder), folder.fingerprint)
+
+
+def choose_scoring(config: ImportConfig, dataset: Dataset) -> dict[str, Any]:
+    """Choose the classes and the averaging that the run remembers: those asked for, else those that an export noted.
+
+    Raises:
+        ValueError: an unknown class or averaging.
+    """
+    noted = load_scoring(config.maps)
+    classes = parse_classes(config.classes or ",".join(noted["classes"]), dataset.class_names)
+    averaging = config.protocol or noted["averaging"]
+    scoring = {"classes": classes, "averaging": find_protocol(averaging).name if averaging else ""}
+    return {key: value for key, value in scoring.items() if value}
 
 
 def find_numbering(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> str:
@@ -266,10 +281,10 @@ def finish_import(plan: ImportPlan, dataset: Dataset, folder: MapFolder) -> dict
     present = set(counts.image_ids)
     counts = counts.select([image_id for image_id in dataset.ids if image_id in present])
     save_counts(Path(plan.out) / "counts.npz", counts)
-    report = build_report(plan.config, plan.recognised, dataset, folder.files, notes, broken, counts, plan.written_as)
-    meta = build_meta(plan.config, plan.recognised, dataset, report) | {
-        "import": {"plan": describe_plan(plan), "report": report}}
-    run = save_run(plan.out, meta)
+    scoring = choose_scoring(plan.config, dataset)
+    meta = build_meta(plan.config, plan.recognised, dataset, len(counts.image_ids), scoring)
+    report = build_report(Run(Path(plan.out), meta), plan, dataset, folder.files, notes, broken)
+    run = save_run(plan.out, meta | {"import": {"plan": describe_plan(plan), "report": report}})
     shutil.rmtree(Path(plan.out) / "parts")
     return report | {"run": str(run.path)}
 

@@ -30,6 +30,9 @@ class ImportConfig:
     unsure: str = option("background", "what 255 in a finished mask counts as", choices=UNSURE)
     keep: str = option("full", "maps to keep: full size without loss at the thresholds, a quarter of it, or none",
                        choices=KEPT)
+    classes: str = option("", "classes to average over, background included, kept as the run's protocol; by default "
+                          "those noted by an export, else all")
+    protocol: str = option("", "averaging rule, kept likewise; by default that noted by an export, else irn")
     workers: int = option(0, "processes; 0 for one a core")
     skip_broken: bool = option(False, "leave out files that are broken or do not fit")
 

@@ -8,40 +8,45 @@ import numpy as np
 
 from amn_core.data import Dataset, name_ground_truth
 from amn_core.formats.recognise import Recognised
-from amn_core.formats.runs import describe_data
-from amn_core.sweep import Counts, summarise
-from amn_core.sweep.confusion import nanmean, score_iou, score_miou
+from amn_core.formats.runs import Run, describe_data
+from amn_core.scoring import choose_classes, score_run
+from amn_core.sweep.confusion import average_iou, find_classes, score_iou, score_miou
+from amn_core.sweep.protocols import find_protocol
 
 if TYPE_CHECKING:
-    from amn_core.commands.import_plan import ImportConfig
+    from amn_core.commands.import_plan import ImportConfig, ImportPlan
 
 SHOWN = 10
 NUMBERINGS = {"80": "", "91": ", in COCO's own ids", "80+91": ", their classes raised by 91"}
 
 
 def build_report(
-    config: "ImportConfig", recognised: Recognised | None, dataset: Dataset, files: Mapping[str, Any],
-    notes: Sequence[dict[str, Any]], broken: dict[str, str], counts: Counts, written_as: str = "80",
+    run: Run, plan: "ImportPlan", dataset: Dataset, files: Mapping[str, Any], notes: Sequence[dict[str, Any]],
+    broken: dict[str, str],
 ) -> dict[str, Any]:
-    """Build what the command reports; see `run_import`."""
+    """Build what the command reports of a run that has its counts; see `run_import`."""
     missing = [image_id for image_id in dataset.ids if image_id not in files]
     without = sorted(image_id for note in notes for image_id in note["without_ground_truth"])
-    summary = summarise(counts)
+    summary, recognised = score_run(run), plan.recognised
     report = {
-        "name": config.name, "images": len(counts.image_ids), "missing": len(missing),
+        "name": run.name, "images": summary.images, "missing": len(missing),
         "missing_ids": missing[:SHOWN], "broken": dict(list(broken.items())[:SHOWN]), "broken_files": len(broken),
         "without_ground_truth": len(without), "without_ground_truth_ids": without[:SHOWN],
-        "clipped": sum(note["clipped"] for note in notes), "kind": "masks" if recognised is None else "maps",
-        "peak_miou": summary.peak_miou, "peak_threshold": summary.peak_threshold,
+        "clipped": sum(note["clipped"] for note in notes), "kind": run.meta["kind"],
+        "peak_miou": summary.peak_miou,
+        "peak_threshold": None if run.is_masks else summary.peak_threshold, "classes": list(run.scored_classes),
     }
     if recognised is None:
         return report | {
-            "recognised": {"description": "finished masks" + NUMBERINGS[written_as]}, "masks": score_masks(notes)}
+            "recognised": {"description": "finished masks" + NUMBERINGS[plan.written_as]},
+            "masks": score_masks(run, notes)}
     return report | {"recognised": asdict(recognised) | {"description": recognised.describe()}}
 
 
-def score_masks(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def score_masks(run: Run, notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Score finished masks in the three ways of treating 255: as background, left out, or as an error."""
+    kept = find_classes(run.class_names, choose_classes(None, run))
+    averaging = find_protocol(run.averaging).averaging
     confusion = np.sum([note["confusion"] for note in notes if note["confusion"] != 0], axis=0).astype(np.int64)
     known, unsure = confusion[:, :-1], confusion[:, -1]
     as_background = known.copy()
@@ -51,30 +56,33 @@ def score_masks(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "unsure_share": float(unsure.sum() / max(confusion.sum(), 1)),
         "miou": {
-            "background": float(score_miou(as_background)), "ignore": float(score_miou(known)),
-            "error": float(nanmean(as_error)),
+            "background": float(score_miou(as_background, averaging, kept)),
+            "ignore": float(score_miou(known, averaging, kept)),
+            "error": float(average_iou(as_error[kept], confusion.sum(axis=1)[kept] > 0, averaging)),
         },
         "iou": score_iou(as_background).tolist(),
     }
 
 
 def build_meta(
-    config: "ImportConfig", recognised: Recognised | None, dataset: Dataset, report: dict[str, Any]
+    config: "ImportConfig", recognised: Recognised | None, dataset: Dataset, images: int, scoring: dict[str, Any]
 ) -> dict[str, Any]:
-    """Describe the run for its run.json."""
+    """Describe the run for its run.json; `scoring` holds the classes and averaging of its protocol."""
     data, data_root = describe_data(config.data)
     is_resized = recognised is not None and recognised.is_resized
     leaves_unsure = recognised is None and config.unsure == "ignore"
     ignore = "255 left out" + (", unsure pixels of the masks too" if leaves_unsure else "")
     return {
-        "name": config.name, "method": config.method, "kind": report["kind"], "data": data, "data_root": data_root,
-        "split": config.split, "images": report["images"], "class_names": list(dataset.class_names),
+        "name": config.name, "method": config.method, "kind": "masks" if recognised is None else "maps",
+        "data": data, "data_root": data_root,
+        "split": config.split, "images": images, "class_names": list(dataset.class_names),
         "label_source": "finished masks" if recognised is None else dataset.label_source,
         "protocol": {
             "normalisation": describe_normalisation(recognised), "scales": None, "flip": None,
             "resize": "bilinear" if is_resized else "none", "ignore": ignore,
             "ground_truth": name_ground_truth(dataset),
             "kept_maps": {"full": "8 bits, full size", "quarter": "8 bits, quarter size", "none": "none"}[config.keep],
+            **scoring,
         },
         "model": {},
     }
@@ -95,6 +103,8 @@ def format_report(report: Mapping[str, Any]) -> str:
         f"best mIoU {100 * report['peak_miou']:.2f} % at {report['peak_threshold']:.3f}" if report["kind"] == "maps"
         else f"mIoU {100 * report['peak_miou']:.2f} %",
     ]
+    if report.get("classes"):
+        lines.append(f"averaged over {', '.join(report['classes'])}")
     for key, text in (("missing", "without a file"), ("without_ground_truth", "without ground truth")):
         if report[key]:
             lines.append(f"{report[key]} images {text}: {', '.join(report[key + '_ids'])}"

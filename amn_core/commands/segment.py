@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from amn_core.commands.compare import parse_classes
 from amn_core.commands.count import CountConfig, count, has_mask
 from amn_core.commands.extract import refuse_other_run
 from amn_core.compute.distributed import main_first, take_shard, wait_for_all
@@ -27,6 +26,7 @@ from amn_core.formats.runs import Run, describe_data, load_run, save_run
 from amn_core.infer.streaming import WriteBehind, read_ahead
 from amn_core.options import describe_config, format_command, option
 from amn_core.presets import DEVICES, PRECISIONS
+from amn_core.sweep.protocols import parse_classes
 
 if TYPE_CHECKING:
     from amn_core.infer.segmenter import Segmenter

@@ -19,13 +19,12 @@ from amn_core.choosing.selection import (
     choose_unseen,
     score_choices,
 )
-from amn_core.commands.compare import choose_classes
 from amn_core.commands.text import format_cell
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
+from amn_core.scoring import choose_terms
 from amn_core.sweep import Counts, CountsBuilder
-from amn_core.sweep.protocols import find_protocol
 
 COLUMNS = (
     ("run", "run", "s"), ("selector", "selector", "s"), ("uses", "uses", "s"), ("threshold", "threshold", ".3f"),
@@ -40,7 +39,7 @@ class SelectConfig:
     runs: tuple[str, ...] = option((), "run folders with counts", positional=True)
     classes: str = option("", "class names or ids to average over, background included, or all; "
                           "by default those of each run's protocol")
-    protocol: str = option("irn", "averaging rule: irn, seam or toco")
+    protocol: str = option("", "averaging rule: irn, seam or toco; by default each run's own, irn where it names none")
     part: str = option("all", "images to choose and score on; the labelled images come from the other half",
                        choices=("all", "even", "odd"))
     labels: str = option(",".join(map(str, SIZES)), "numbers of labelled images, separated by commas")
@@ -79,8 +78,9 @@ def select_run(
     config: SelectConfig, run: Run, extra: Sequence[Choice] = (), cams: Sequence[Run] = ()
 ) -> list[dict[str, Any]]:
     """Choose thresholds for one run and score each, choices made elsewhere included; `cams` lend their area."""
-    counts, averaging = run.counts(), find_protocol(config.protocol).averaging
-    classes, sizes = choose_classes(config.classes, run), parse_sizes(config.labels)
+    counts, sizes = run.counts(), parse_sizes(config.labels)
+    terms = choose_terms(run, counts, classes=config.classes, averaging=config.protocol)
+    averaging, classes = terms.protocol.averaging, terms.class_list
     scored = select_part(counts, config.part)
     seen = scored if config.histograms == "counts" else count_blindly(run, scored)
     cams = order_cams(run, cams)

@@ -117,8 +117,8 @@ def find_top(own: np.ndarray, ground: np.ndarray, edges: np.ndarray, label: str)
 
 
 def write_separation(numbers: Separation) -> str:
-    """Write gap, AUC and imbalance in one line."""
-    return f"gap {numbers.gap:.2f} · AUC {numbers.auc:.2f} · CV {numbers.imbalance:.2f}"
+    """Write the pooled gap, AUC and imbalance in one line."""
+    return f"pooled: gap {numbers.gap:.2f} · AUC {numbers.auc:.2f} · CV {numbers.imbalance:.2f}"
 
 
 def caption_histograms(material: Material, cuts: list[str]) -> str:
@@ -128,8 +128,9 @@ def caption_histograms(material: Material, cuts: list[str]) -> str:
     return " ".join([
         f"Activation of a class on its own pixels and on background, pooled over {over} and images, each of area 1;",
         f"{'background below the axis; ' if material.config.mirror else ''}{material.threshold_note}.",
-        "Gap: difference of the means; AUC: chance that a pixel of the object lies above one of background; CV:"
-        " standard deviation over mean on the object (imbalance); definitions of this software."]
+        "Pooled gap: difference of the means; pooled AUC: chance that a pixel of the object lies above one of "
+        "background; pooled CV: standard deviation over mean on the object (pooled imbalance); all over these pooled "
+        "pixels, not averaged over pairs of image and class as in a table; definitions of this software."]
         + [f"{cut}."] * bool(cut) + [scale_warning(material), describe_protocol(material), describe_images(material)])
 
 
@@ -182,7 +183,8 @@ def draw_clouds(material: Material) -> tuple[Figure, str]:
     axes = figure.add_subplot()
     for i, source in enumerate(material.sources):
         draw_cloud(axes, *find_points(material, i), source, page)
-    axes.set(xlabel="imbalance (CV on the object; low is good)", ylabel="gap (high is good)")
+    pooled = "pooled " * (config.points == "class")
+    axes.set(xlabel=f"{pooled}imbalance (CV on the object; low is good)", ylabel=f"{pooled}gap (high is good)")
     axes.set_xlim(0, find_edge(material))
     axes.grid()
     add_legend(figure, [
@@ -234,6 +236,7 @@ def caption_clouds(material: Material) -> str:
             medians.append(f"{source.look.label} {np.median(y):.2f} and {np.median(x):.2f}")
     point = "an image" if material.config.points == "image" else "a class, its images pooled"
     cut = f" {beyond} points lie beyond the right edge." if beyond else ""
-    return (f"Gap against imbalance, a point for {point}; large marks: medians, with the middle half as bars. Median "
-            f"gap and imbalance: {'; '.join(medians)}. Definitions of this software.{cut} {scale_warning(material)} "
-            f"{describe_images(material)}")
+    pooled = "pooled " * (material.config.points == "class")
+    return (f"{(pooled + 'gap').capitalize()} against {pooled}imbalance, a point for {point}; large marks: medians, "
+            f"with the middle half as bars. Median {pooled}gap and imbalance: {'; '.join(medians)}. Definitions "
+            f"of this software.{cut} {scale_warning(material)} {describe_images(material)}")

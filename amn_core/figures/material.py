@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from amn_core.commands.compare import choose_classes
 from amn_core.data.lists import read_id_list
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.styles import PAGES, Look, Page, build_looks
 from amn_core.formats.runs import Run, load_run
-from amn_core.sweep import Bootstrap, Counts, Protocol, Summary, bootstrap_runs, summarise
+from amn_core.scoring import Terms, choose_terms, draw_runs, score_run_images, score_under
+from amn_core.sweep import Bootstrap, Counts, Protocol, Summary
 from amn_core.sweep.curves import find_threshold
-from amn_core.sweep.images import ImageScores, score_images
-from amn_core.sweep.protocols import find_protocol
-from amn_core.sweep.scores import drop_thresholds
+from amn_core.sweep.images import ImageScores
+from amn_core.sweep.scores import MASK_LEVEL
 
 PEAK = "the peak: highest mIoU on the ground truth of these images (an oracle choice)"
 GIVEN = "given"
@@ -47,30 +46,40 @@ class Material:
 
     Attributes:
         sources: the runs in the order they were given; all have the same images, thresholds and classes.
-        classes: names that are averaged over, None for all. chosen: how the thresholds were chosen.
+        terms: what all runs are scored over. chosen: how the thresholds were chosen.
         left_out: how many images were left out because not all runs have them.
     """
 
     config: FigureConfig
     page: Page
     sources: tuple[Source, ...]
-    protocol: Protocol
-    classes: list[str] | None
+    terms: Terms
     chosen: str
     left_out: int
+
+    @property
+    def protocol(self) -> Protocol:
+        """How scores are averaged."""
+        return self.terms.protocol
+
+    @property
+    def classes(self) -> list[str] | None:
+        """Names of the classes that are averaged over, None for all."""
+        return self.terms.class_list
 
     @cached_property
     def bootstraps(self) -> list[Bootstrap]:
         """Resamples of the images, the same for all runs."""
         config = self.config
-        return bootstrap_runs(
-            [source.counts for source in self.sources], self.protocol, self.classes, config.resamples, config.seed,
-            config.level)
+        runs, counts = ([getattr(source, name) for source in self.sources] for name in ("run", "counts"))
+        return draw_runs(runs, counts, [self.terms] * len(runs), config.resamples, config.seed, config.level)
 
     @cached_property
     def image_scores(self) -> list[ImageScores]:
         """Scores of each image at each threshold, by run."""
-        return [score_images(source.counts, self.protocol.averaging, self.classes) for source in self.sources]
+        classes = self.classes or "all"
+        return [score_run_images(source.run, classes=classes, averaging=self.protocol, counts=source.counts)
+                for source in self.sources]
 
     @property
     def image_ids(self) -> tuple[str, ...]:
@@ -106,16 +115,14 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     counts = [run.counts() for run in runs]
     check_comparable(runs, counts, config.classes)
     counts, left_out = keep_common(counts, config.images)
-    protocol = find_protocol(config.protocol)
-    classes = choose_classes(config.classes, runs[0])
+    terms = choose_terms(runs[0], counts[0], classes=config.classes, averaging=config.protocol)
     looks = build_looks([run.method for run in runs], name_runs(runs))
-    summaries = [summarise(one, protocol, classes) for one in counts]
-    summaries = [drop_thresholds(s) if run.is_masks else s for run, s in zip(runs, summaries, strict=True)]
+    summaries = [score_under(run, one, terms) for run, one in zip(runs, counts, strict=True)]
     indices, chosen = choose_thresholds(config.threshold, counts, summaries)
     sources = tuple(map(Source, runs, counts, looks, summaries, indices))
     page = PAGES[config.preset]
     page = replace(page, width=config.width) if config.width else page
-    return Material(config, page, sources, protocol, classes, chosen, left_out)
+    return Material(config, page, sources, terms, chosen, left_out)
 
 
 def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], classes: str) -> None:
@@ -161,12 +168,15 @@ def choose_thresholds(
 ) -> tuple[list[int], str]:
     """Choose the threshold of each run: its peak, or what is given; returns indices and how they were chosen.
 
+    Finished masks are the same at every threshold.
+
     Raises:
         ValueError: neither a number nor ``peak``, outside the grid, or not one for each run.
     """
     grid = counts[0].thresholds
     if text.strip() in ("", "peak"):
-        return [find_threshold(grid, summary.peak_threshold) for summary in summaries], PEAK
+        peaks = [summary.peak_threshold for summary in summaries]
+        return [find_threshold(grid, MASK_LEVEL if np.isnan(peak) else peak) for peak in peaks], PEAK
     values = parse_numbers(text, "threshold")
     if len(values) not in (1, len(counts)):
         raise ValueError(f"threshold has {len(values)} numbers for {len(counts)} runs: give one, or one for each")

@@ -1,10 +1,11 @@
 """Which images are shown: by a rule that the caption names, so that no choice is made unseen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from amn_core.figures.material import Material, Source
+from amn_core.sweep.images import find_degenerate
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ def pick_images(material: Material) -> Picked:
 
     Rules (ours): ``largest-regret``: those that lose most to the global threshold of one run; ``median``: those whose
     regret is nearest to the median; ``random``: drawn with the seed; ``chosen``: the ids given. Ties go to the image
-    that comes first in the counts.
+    that comes first in the counts. Degenerate images (`find_degenerate`) are shown only where they are chosen.
 
     Raises:
         ValueError: a chosen image that is not there, or no image with maps.
@@ -33,10 +34,28 @@ def pick_images(material: Material) -> Picked:
                          "or draw another figure")
     if config.rule == "chosen":
         return pick_chosen(config.ids, ids)
-    if config.rule == "random":
-        drawn = np.random.default_rng(config.seed).choice(len(ids), min(config.number, len(ids)), replace=False)
-        return Picked(tuple(ids[i] for i in sorted(drawn)), f"drawn at random from {len(ids)} (seed {config.seed})")
-    return pick_by_regret(material, ids)
+    ids, left_out = leave_degenerate(material, ids)
+    picked = pick_at_random(material, ids) if config.rule == "random" else pick_by_regret(material, ids)
+    return replace(picked, words=picked.words + left_out)
+
+
+def leave_degenerate(material: Material, ids: list[str]) -> tuple[list[str], str]:
+    """Leave out degenerate images; returns the others, and in words how many were left out."""
+    counts = material.sources[0].counts
+    degenerate = {image_id for image_id, is_degenerate in zip(counts.image_ids, find_degenerate(counts), strict=True)
+                  if is_degenerate}
+    kept = [image_id for image_id in ids if image_id not in degenerate]
+    if not kept:
+        raise ValueError("no image has both scored background and a scored object: name images with --ids")
+    n = len(ids) - len(kept)
+    return kept, f"; {n} degenerate, without scored background or object, left out" * bool(n)
+
+
+def pick_at_random(material: Material, ids: list[str]) -> Picked:
+    """Pick images at random with the seed, in the order of the counts."""
+    seed, number = material.config.seed, min(material.config.number, len(ids))
+    drawn = np.random.default_rng(seed).choice(len(ids), number, replace=False)
+    return Picked(tuple(ids[i] for i in sorted(drawn)), f"drawn at random from {len(ids)} (seed {seed})")
 
 
 def pick_chosen(text: str, ids: list[str]) -> Picked:

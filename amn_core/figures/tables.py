@@ -10,7 +10,7 @@ import numpy as np
 
 from amn_core.figures.bars import find_rows, score_at
 from amn_core.figures.curves import PERCENT
-from amn_core.figures.material import Material, Source, describe_images, describe_protocol, has_one_scale
+from amn_core.figures.material import Material, describe_images, describe_protocol, has_one_scale
 
 LATEX = str.maketrans({"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\{", "}": r"\}",
                        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
@@ -78,7 +78,7 @@ def build_runs_table(material: Material) -> Table:
     has_intervals, is_alike = material.config.intervals, has_one_scale(material)
     columns = []
     for column in RUN_COLUMNS:
-        values = [read_measure(source, column.measure) * column.factor for source in material.sources]
+        values = [getattr(source.summary, column.measure) * column.factor for source in material.sources]
         bounds = [(np.nan, np.nan)] * len(values)
         if has_intervals and column.sampled:
             bounds = [np.array(b.interval(column.sampled)) * column.factor for b in material.bootstraps]
@@ -87,11 +87,6 @@ def build_runs_table(material: Material) -> Table:
     rows = tuple(zip(*columns, strict=True))
     names = tuple(source.look.label for source in material.sources)
     return Table(("run", *(column.head for column in RUN_COLUMNS)), names, rows, caption_runs(material, is_alike))
-
-
-def read_measure(source: Source, measure: str) -> float:
-    """Read a number of a run; finished masks have no threshold that they peak at."""
-    return np.nan if source.run.is_masks and measure == "peak_threshold" else getattr(source.summary, measure)
 
 
 def build_column(values: Sequence[float], bounds: Sequence, digits: int, best: int) -> list[Cell]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = "amn-run"
 FORMAT_VERSION = 1
+SCORING_NOTE = "scoring.json"
 REQUIRED = ("name", "method", "data", "split", "class_names", "protocol")
 
 
@@ -61,6 +62,11 @@ class Run:
     def scored_classes(self) -> tuple[str, ...]:
         """Names of the classes that the run's protocol averages over; empty means all."""
         return tuple(self.meta["protocol"].get("classes") or ())
+
+    @property
+    def averaging(self) -> str:
+        """Name of the averaging rule of the run's protocol; ``irn`` where it names none."""
+        return self.meta["protocol"].get("averaging") or "irn"
 
     @property
     def is_masks(self) -> bool:
@@ -104,12 +110,14 @@ class Run:
         return load_map(self.map_path(image_id), size)
 
     def counts(self) -> "Counts":
-        """Load the counts."""
+        """Load the counts; those of finished masks are the same at every threshold (`settle_masks`)."""
         from amn_core.formats.counts import load_counts  # not needed to read maps
+        from amn_core.sweep.scores import settle_masks
 
         if not self.has_counts:
             raise ValueError(f"{self.path}: no counts yet; run `python -m amn_core count --run {self.path} …`")
-        return load_counts(self.counts_path)
+        counts = load_counts(self.counts_path)
+        return settle_masks(counts) if self.is_masks else counts
 
 
 def load_run(path: str | Path) -> Run:
@@ -141,6 +149,26 @@ def save_run(path: str | Path, meta: dict[str, Any]) -> Run:
     stamped.setdefault("versions", collect_versions())
     write_json(path / "run.json", stamped)
     return load_run(path)
+
+
+def save_scoring(folder: str | Path, run: Run) -> None:
+    """Note beside exported files over which classes the run's protocol averages, and how, so that an import knows."""
+    write_json(Path(folder) / SCORING_NOTE, {
+        "name": run.name, "classes": list(run.scored_classes), "averaging": run.meta["protocol"].get("averaging", "")})
+
+
+def load_scoring(folder: str | Path) -> dict[str, Any]:
+    """Load what `save_scoring` noted: ``classes`` (names, empty for all) and ``averaging`` (empty for the default).
+
+    Raises:
+        ValueError: the note is broken.
+    """
+    path = Path(folder) / SCORING_NOTE
+    note = read_json(path) if path.is_file() else {}
+    classes, averaging = (note.get("classes", []), note.get("averaging", "")) if isinstance(note, dict) else (None, "")
+    if not isinstance(classes, list) or not all(isinstance(one, str) for one in (*classes, averaging)):
+        raise ValueError(f"{path}: does not say which classes to average over; remove it, or export again")
+    return {"classes": classes, "averaging": averaging}
 
 
 def find_runs(root: str | Path) -> list[Run]:

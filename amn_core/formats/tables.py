@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from amn_core.formats.files import write_bytes
-from amn_core.sweep import Counts, score_confusion, score_iou, summarise
-from amn_core.sweep.images import score_images
+from amn_core.sweep import Counts, Summary, score_confusion, score_iou
+from amn_core.sweep.curves import find_threshold
+from amn_core.sweep.images import ImageScores
 
 REGIONS = ("own class", "background", "other classes")
 
@@ -30,11 +31,14 @@ def write_cell(value: Any) -> Any:
     return "" if value is None or value != value else value
 
 
-def save_tables(folder: str | Path, counts: Counts, protocol: str = "irn") -> list[str]:
-    """Save every table of a run's counts into a folder.
+def save_tables(
+    folder: str | Path, counts: Counts, summary: Summary, scores: ImageScores, classes: Sequence[str] | None = None
+) -> list[str]:
+    """Save every table of a run into a folder.
 
     Args:
-        protocol: averaging rule, a name in `PROTOCOLS`; summary.csv names it.
+        counts, summary, scores: of the run, as `amn_core.scoring` gives them. classes: those that are averaged, None
+            for all; summary.csv names them.
 
     Returns:
         The names of the files: ``summary.csv`` (the numbers of a comparison), ``curve.csv`` (mIoU, share of
@@ -44,8 +48,8 @@ def save_tables(folder: str | Path, counts: Counts, protocol: str = "irn") -> li
     """
     folder = Path(folder)
     tables = {
-        "summary.csv": tabulate_summary(counts, protocol), "curve.csv": tabulate_curve(counts, protocol),
-        "images.csv": tabulate_images(counts, protocol), "decisions.csv": tabulate_decisions(counts),
+        "summary.csv": tabulate_summary(summary, classes), "curve.csv": tabulate_curve(counts, summary),
+        "images.csv": tabulate_images(scores, summary), "decisions.csv": tabulate_decisions(counts),
         "separation.csv": tabulate_separation(counts),
     }
     for name, (header, rows) in tables.items():
@@ -53,31 +57,34 @@ def save_tables(folder: str | Path, counts: Counts, protocol: str = "irn") -> li
     return list(tables)
 
 
-def tabulate_summary(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
+def tabulate_summary(summary: Summary, classes: Sequence[str] | None) -> tuple[list[str], list[list[Any]]]:
     """Tabulate the numbers of a comparison, one row."""
-    numbers = {k: v for k, v in summarise(counts, protocol).to_dict().items() if not isinstance(v, list)}
+    numbers = {k: v for k, v in summary.to_dict().items() if not isinstance(v, list)}
+    numbers["classes"] = "; ".join(classes) if classes else "all"
     return list(numbers), [list(numbers.values())]
 
 
-def tabulate_curve(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
+def tabulate_curve(counts: Counts, summary: Summary) -> tuple[list[str], list[list[Any]]]:
     """Tabulate the curve: a row for each threshold."""
-    summary, iou = summarise(counts, protocol), score_iou(score_confusion(counts))
+    iou = score_iou(score_confusion(counts))
     header = ["threshold", "miou", "foreground_share", *(f"iou {name}" for name in counts.class_names)]
     rows = [[t, m, s, *row] for t, m, s, row in zip(
         counts.thresholds, summary.miou, summary.foreground_share, iou, strict=True)]
     return header, rows
 
 
-def tabulate_images(counts: Counts, protocol: str) -> tuple[list[str], list[list[Any]]]:
-    """Tabulate the images: best threshold, scores there and at the run's peak, and separation."""
-    summary = summarise(counts, protocol)
-    scores = score_images(counts)
-    at_peak = scores.miou[:, int(np.searchsorted(counts.thresholds, summary.peak_threshold))]
-    header = ["image", "best_threshold", "best_miou", f"miou at {summary.peak_threshold:g}", "gap", "auc", "imbalance",
-              "gini"]
+def tabulate_images(scores: ImageScores, summary: Summary) -> tuple[list[str], list[list[Any]]]:
+    """Tabulate the images: best threshold, scores there and at the run's peak, separation, and what is degenerate.
+
+    Finished masks have one mIoU, in the column ``miou``.
+    """
+    has_peak = not np.isnan(summary.peak_threshold)
+    at = find_threshold(scores.thresholds, summary.peak_threshold) if has_peak else 0
+    name = f"miou at {summary.peak_threshold:g}" if has_peak else "miou"
+    header = ["image", "best_threshold", "best_miou", name, "gap", "auc", "imbalance", "gini", "degenerate"]
     return header, list(zip(
-        scores.image_ids, scores.best_threshold, scores.best_miou, at_peak, scores.gap, scores.auc, scores.imbalance,
-        scores.gini, strict=True))
+        scores.image_ids, scores.best_threshold, scores.best_miou, scores.miou[:, at], scores.gap, scores.auc,
+        scores.imbalance, scores.gini, scores.is_degenerate.astype(int), strict=True))
 
 
 def name_bins(counts: Counts) -> list[str]:

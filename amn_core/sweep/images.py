@@ -98,6 +98,7 @@ class ImageScores:
         best_threshold, best_miou: (N,) the lowest threshold with the image's highest mIoU, and that mIoU.
         gap, auc, imbalance, gini: (N,) the mean over the image's classes, see `Separation`.
         oracle_areas: (3, C) hit, predicted and true pixels of each class, each image at its best threshold.
+        is_degenerate: (N,) whether the ground truth lacks background or objects, see `find_degenerate`.
     """
 
     image_ids: tuple[str, ...]
@@ -110,6 +111,7 @@ class ImageScores:
     imbalance: np.ndarray
     gini: np.ndarray
     oracle_areas: np.ndarray
+    is_degenerate: np.ndarray
 
     def regret(self, threshold: float) -> np.ndarray:
         """Score what a global threshold costs each image: (N,) best mIoU less mIoU at it, at least 0."""
@@ -143,7 +145,22 @@ def score_images(counts: Counts, averaging: str = "union", classes=None) -> Imag
         for name in ("gap", "auc", "imbalance", "gini")
     }
     threshold = np.where(np.isnan(best), np.nan, counts.thresholds[index])
-    return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means, oracle_areas=areas)
+    return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means, oracle_areas=areas,
+                       is_degenerate=find_degenerate(counts))
+
+
+def find_degenerate(counts: Counts) -> np.ndarray:
+    """Find the images whose ground truth has no scored background or no scored object: (N,) bool (ours).
+
+    There a threshold separates nothing: an image without background is perfect at 0, one without an object at 1.
+    They count in a data set's score, but have no place in a ranking of images.
+    """
+    pixels = counts.decision_bins.sum(axis=1)
+    has_background, has_object = (
+        np.bincount(counts.decision_image, weights=pixels * is_region, minlength=len(counts.image_ids)) > 0
+        for is_region in (counts.decision_gt == BACKGROUND, counts.decision_gt != BACKGROUND)
+    )
+    return ~(has_background & has_object)
 
 
 def split_blocks(counts: Counts) -> list[Counts]:

@@ -41,19 +41,22 @@ from amn_core.sweep.images import (
 )
 from amn_core.sweep.protocols import PROTOCOLS, Protocol, find_protocol
 from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_separation
+from amn_core.sweep.uncertainty import Bootstrap
 
 __all__ = [
     "AVERAGINGS", "MASK_LEVEL", "PROTOCOLS", "ImageScores", "Oracle", "Protocol", "Rates", "Separation", "Summary",
-    "count_best_thresholds", "count_mask", "drop_thresholds", "find_best_spread", "find_peak", "find_plateau",
+    "count_best_thresholds", "count_mask", "drop_bootstrap_thresholds", "drop_image_thresholds", "drop_thresholds",
+    "find_best_spread", "find_peak", "find_plateau",
     "find_protocol", "find_threshold", "score_chosen", "score_confusion", "score_foreground_share", "score_images",
     "score_iou", "score_mean", "score_miou", "score_oracle", "score_pxap", "score_rates", "score_sensitivity",
-    "score_separation", "score_slope", "score_width", "summarise",
+    "score_separation", "score_slope", "score_width", "settle_masks", "summarise",
 ]
 
 MASK_LEVEL = 0.5  # finished masks are maps of 0 and 1; any level between tells them apart
 OF_THRESHOLDS = (
-    "plateau", "plateau_low", "plateau_high", "plateau_share", "mean_miou", "mean_miou_share", "slope", "slope_share",
-    "sensitivity", "mean_regret", "oracle_miou", "best_low", "best_high",
+    "peak_threshold", "plateau", "plateau_low", "plateau_high", "plateau_share", "mean_miou", "mean_miou_share",
+    "chosen_threshold", "slope", "slope_share", "sensitivity", "mean_regret", "oracle_miou", "oracle_gain", "best_low",
+    "best_high",
 )
 
 
@@ -76,7 +79,8 @@ class Summary:
         oracle_miou: mIoU of the data set when each image uses its own best threshold.
         best_low, best_high: quartiles of the images' best thresholds.
         gap, auc, imbalance, gini: mean over the pairs of image and class with both areas in the ground truth.
-        gap_pooled, auc_pooled, imbalance_pooled: all such pixels of all images and classes taken together.
+        gap_pooled, auc_pooled, imbalance_pooled: pooled gap, pooled AUC and pooled imbalance, of all such pixels of
+            all images and classes taken together.
         pxap: mean over classes of the pixel average precision.
     """
 
@@ -143,30 +147,37 @@ def summarise(
     )
 
 
-def drop_thresholds(summary: Summary) -> Summary:
-    """Rewrite the summary of finished masks, which have one score and no threshold (ours).
+def settle_masks(counts: Counts) -> Counts:
+    """Rewrite the counts of finished masks so that no threshold changes a decision (ours).
 
-    Masks are counted as maps of 0 and 1, so that their score is the same at all thresholds below 1. Peak and
-    curve become that score; whatever speaks of a choice of threshold becomes NaN, so that a table shows a dash.
-    What compares object and background areas stays.
+    Masks are counted as maps of 0 and 1, of which nothing is above a threshold of 1: there the counts alone would
+    score an empty mask. Every pixel is put below all thresholds or above all of them, as it is at `MASK_LEVEL`;
+    whatever is scored or drawn again from the result is then the one score of the masks. The histograms behind gap,
+    AUC and imbalance stay.
     """
-    at = find_threshold(summary.thresholds, MASK_LEVEL)
-    score, share = float(summary.miou[at]), float(summary.foreground_share[at])
-    undefined = dict.fromkeys(OF_THRESHOLDS, float("nan"))
-    return replace(
-        summary, miou=np.full_like(summary.miou, score), peak_miou=score, chosen_miou=score,
-        foreground_share=np.full_like(summary.foreground_share, share), **undefined,
-    )
+    bins, at = counts.decision_bins, find_threshold(counts.thresholds, MASK_LEVEL)
+    settled = np.zeros_like(bins)
+    settled[:, 0], settled[:, -1] = bins[:, : at + 1].sum(axis=1), bins[:, at + 1 :].sum(axis=1)
+    return replace(counts, decision_bins=settled)
+
+
+def drop_thresholds(summary: Summary) -> Summary:
+    """Drop what speaks of a choice of threshold from the summary of finished masks: NaN, a dash in a table."""
+    return replace(summary, **{name: np.nan for name in OF_THRESHOLDS if hasattr(summary, name)})
 
 
 def drop_image_thresholds(scores: ImageScores) -> ImageScores:
-    """Rewrite the scores of images of finished masks, as `drop_thresholds` does those of a run: one mIoU an image.
+    """Drop the best thresholds of the images of finished masks: NaN. Nothing is lost to any threshold."""
+    return replace(scores, best_threshold=np.full_like(scores.best_threshold, np.nan))
 
-    The best threshold becomes NaN, and nothing is lost to any. `oracle_areas` stay.
-    """
-    column = scores.miou[:, find_threshold(scores.thresholds, MASK_LEVEL)]
-    return replace(scores, miou=np.repeat(column[:, None], len(scores.thresholds), 1), best_miou=column.copy(),
-                   best_threshold=np.full_like(scores.best_threshold, np.nan))
+
+def drop_bootstrap_thresholds(bootstrap: Bootstrap) -> Bootstrap:
+    """Drop what speaks of a choice of threshold from the resamples of finished masks: NaN."""
+    estimates, samples = (
+        {name: np.full_like(values, np.nan) if name in OF_THRESHOLDS else values for name, values in part.items()}
+        for part in (bootstrap.estimates, bootstrap.samples)
+    )
+    return replace(bootstrap, estimates=estimates, samples=samples)
 
 
 def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: float | None) -> dict:

@@ -61,18 +61,16 @@ def read_counts(path: str, modified: int, _run: Run):
 
 
 def load_image_scores(run: Run, averaging: str = "union", classes: tuple[str, ...] = ()):
-    """Score every image at every threshold (`amn_core.sweep.score_images`), by default over the protocol's classes."""
-    return read_image_scores(*mark_version(run), averaging, classes or run.scored_classes, run)
+    """Score every image at every threshold (`amn_core.scoring.score_run_images`)."""
+    return read_image_scores(*mark_version(run), averaging, classes, run)
 
 
 @st.cache_resource(max_entries=48, show_spinner="Scoring every image at every threshold…")
 def read_image_scores(path: str, modified: int, averaging: str, classes: tuple, _run: Run):
     """Score the images, once for each version of the counts and each choice of classes."""
-    from amn_core.sweep.images import score_images
-    from amn_core.sweep.scores import drop_image_thresholds
+    from amn_core.scoring import score_run_images
 
-    scores = score_images(load_counts(_run), averaging, list(classes) or None)
-    return drop_image_thresholds(scores) if _run.is_masks else scores
+    return score_run_images(_run, classes=classes, averaging=averaging, counts=load_counts(_run))
 
 
 @st.cache_resource(ttl="60s", max_entries=16, show_spinner=False)
@@ -126,22 +124,22 @@ def get_worker() -> ThreadPoolExecutor:
 
 def ask_bootstrap(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = ()) -> Future:
     """Ask for the bootstrap of a run over its images, sorted by id so that runs asked for apart are paired."""
-    return start_bootstrap(*mark_version(run), averaging, classes or run.scored_classes, images, run)
+    return start_bootstrap(*mark_version(run), averaging, classes, images, run)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def start_bootstrap(path: str, modified: int, averaging: str, classes: tuple, images: tuple, _run: Run) -> Future:
     """Start to draw the images of a run with replacement, once for each version of its counts and each question."""
     counts = select_counts(_run, images)
-    return get_worker().submit(draw_bootstrap, counts.select(sorted(counts.image_ids)), averaging, classes)
+    return get_worker().submit(draw_bootstrap, _run, counts.select(sorted(counts.image_ids)), averaging, classes)
 
 
-def draw_bootstrap(counts, averaging: str, classes: tuple[str, ...]):
+def draw_bootstrap(run: Run, counts, averaging: str, classes: tuple[str, ...]):
     """Draw the images of a run with replacement and score each draw."""
-    from amn_core.sweep.protocols import Protocol
-    from amn_core.sweep.uncertainty import bootstrap_runs
+    from amn_core.scoring import choose_terms, draw_runs
 
-    return bootstrap_runs([counts], Protocol(averaging, averaging), list(classes) or None, resamples=RESAMPLES)[0]
+    terms = choose_terms(run, counts, classes=classes, averaging=averaging)
+    return draw_runs([run], [counts], [terms], resamples=RESAMPLES)[0]
 
 
 def load_thumbnail(run: Run, image_id: str, width: int = 260) -> bytes:
@@ -168,20 +166,17 @@ def read_thumbnail(data: str, data_root: str, split: str, image_id: str, width: 
 
 def load_summary(run: Run, averaging: str, classes: tuple[str, ...] = (), images: tuple[str, ...] = (),
                  threshold: float | None = None):
-    """Summarise a run (`amn_core.sweep.summarise`), by default over its protocol's classes and all images."""
-    return read_summary(*mark_version(run), averaging, classes or run.scored_classes, images, threshold, run)
+    """Score a run (`amn_core.scoring.score_run`), by default over its protocol's classes and all images."""
+    return read_summary(*mark_version(run), averaging, classes, images, threshold, run)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def read_summary(path: str, modified: int, averaging: str, classes: tuple, images: tuple, threshold, _run: Run):
     """Summarise a run, once for each version of its counts and each question."""
-    from amn_core.sweep.protocols import Protocol
-    from amn_core.sweep.scores import drop_thresholds, summarise
+    from amn_core.scoring import score_run
 
-    summary = summarise(
-        select_counts(_run, images), Protocol(averaging, averaging), list(classes) or None, threshold=threshold,
-    )
-    return drop_thresholds(summary) if _run.is_masks else summary
+    counts = select_counts(_run, images)
+    return score_run(_run, classes=classes, averaging=averaging, threshold=threshold, counts=counts)
 
 
 def select_counts(run: Run, images: tuple[str, ...] = ()):

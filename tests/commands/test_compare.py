@@ -47,7 +47,7 @@ def test_intervals_refuse_runs_that_average_over_other_classes(tmp_path: Path) -
     meta["protocol"]["classes"] = ["background", "owl"]
     write_json(folder / "run.json", meta)
     (folder / "counts.npz").write_bytes((BUNDLE / "cam" / "counts.npz").read_bytes())
-    with pytest.raises(ValueError, match="--classes"):
+    with pytest.raises(ValueError, match=r"differ in classes .* pass --common, or name --classes"):
         compare(CompareConfig(runs=(RUNS[1], str(folder)), intervals=True))
     named = CompareConfig(runs=(RUNS[1], str(folder)), intervals=True, classes="background,owl")
     assert len(compare(named)["runs"]) == 2

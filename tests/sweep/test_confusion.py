@@ -101,5 +101,3 @@ def test_own_protocol_is_taken_as_it_is_and_checked():
     assert find_protocol(own) is own
     with pytest.raises(ValueError, match="averaging is 'median'"):
         Protocol("mine", "median")
-    with pytest.raises(ValueError, match="unsure is 'perhaps'"):
-        Protocol("mine", unsure="perhaps")

@@ -1,0 +1,179 @@
+"""A run's score: the one place that knows over which classes, images and averaging it is taken.
+
+A run's protocol may name the classes that are averaged and the averaging rule; what a caller asks for goes before
+it. Finished masks have one score and no threshold. Tables, figures, reports and screens ask here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from amn_core.formats.runs import Run
+from amn_core.sweep import Bootstrap, Counts, Summary, bootstrap_runs, summarise
+from amn_core.sweep.confusion import find_classes
+from amn_core.sweep.images import ImageScores, score_images
+from amn_core.sweep.protocols import Protocol, find_protocol, parse_classes
+from amn_core.sweep.scores import drop_bootstrap_thresholds, drop_image_thresholds, drop_thresholds
+
+COMMON = "--common"
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a score is taken over.
+
+    Attributes:
+        classes: names that are averaged, in the order of the data set; None for all. protocol: of the averaging.
+        images: ids that are scored.
+    """
+
+    classes: tuple[str, ...] | None
+    protocol: Protocol
+    images: tuple[str, ...]
+
+    @property
+    def class_list(self) -> list[str] | None:
+        """The classes as the functions of `amn_core.sweep` take them."""
+        return None if self.classes is None else list(self.classes)
+
+    def select(self, counts: Counts) -> Counts:
+        """Select the images that are scored."""
+        return counts if self.images == counts.image_ids else counts.select(self.images)
+
+
+def choose_classes(classes: str | Iterable[str] | None, run: Run) -> list[str] | None:
+    """Choose the classes to average over, in the order of the data set; None for all.
+
+    Args:
+        classes: names or ids, as a text with commas or one by one, or ``all``. Nothing means those of the protocol.
+
+    Raises:
+        ValueError: a class that the run does not have.
+    """
+    names = run.class_names
+    is_text = isinstance(classes, str) and classes
+    chosen = parse_classes(classes, names) if is_text else list(classes or run.scored_classes) or None
+    indices = find_classes(names, chosen)
+    return None if len(indices) == len(names) else [names[i] for i in indices]
+
+
+def choose_terms(
+    run: Run, counts: Counts, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    averaging: str | Protocol | None = None,
+) -> Terms:
+    """Choose what a run is scored over: what is asked for, else what its protocol says, else everything.
+
+    Args:
+        counts: of the run. images: ids; by default all that were counted. classes: see `choose_classes`.
+        averaging: a name in `PROTOCOLS` or `AVERAGINGS`, or a protocol; by default the run's own, else ``irn``.
+
+    Raises:
+        ValueError: an unknown class or averaging.
+    """
+    chosen = choose_classes(classes, run)
+    protocol = find_protocol(averaging or run.averaging)
+    return Terms(None if chosen is None else tuple(chosen), protocol,
+                 counts.image_ids if images is None else tuple(images))
+
+
+def score_run(
+    run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    averaging: str | Protocol | None = None, threshold: float | None = None, counts: Counts | None = None,
+) -> Summary:
+    """Score a run: every number that a table shows.
+
+    Args:
+        images, classes, averaging: see `choose_terms`. counts: of the run, if they are at hand.
+        threshold: where slope, sensitivity and regret are taken; the peak by default.
+
+    Returns:
+        A `Summary`; of finished masks, the one mIoU as peak and curve, and NaN for all that needs a threshold.
+
+    Raises:
+        ValueError: no counts, or an unknown image, class, averaging or threshold.
+    """
+    counts = run.counts() if counts is None else counts
+    return score_under(run, counts, choose_terms(run, counts, images, classes, averaging), threshold)
+
+
+def score_under(run: Run, counts: Counts, terms: Terms, threshold: float | None = None) -> Summary:
+    """Score a run under terms that were chosen before, as `score_run` does."""
+    summary = summarise(terms.select(counts), terms.protocol, terms.class_list, threshold=threshold)
+    return drop_thresholds(summary) if run.is_masks else summary
+
+
+def score_run_images(
+    run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    averaging: str | Protocol | None = None, counts: Counts | None = None,
+) -> ImageScores:
+    """Score each image of a run at every threshold; arguments and errors as in `score_run`."""
+    counts = run.counts() if counts is None else counts
+    terms = choose_terms(run, counts, images, classes, averaging)
+    scores = score_images(terms.select(counts), terms.protocol.averaging, terms.class_list)
+    return drop_image_thresholds(scores) if run.is_masks else scores
+
+
+def draw_runs(
+    runs: Sequence[Run], counts: Sequence[Counts], terms: Sequence[Terms], resamples: int = 1000, seed: int = 0,
+    level: float = 0.95,
+) -> list[Bootstrap]:
+    """Draw the images of runs again and again, the same for all, and score each draw (`bootstrap_runs`).
+
+    Raises:
+        ValueError: the runs differ in images, classes or averaging, so that no draw pairs them.
+    """
+    for topic, value in describe_differences(runs, terms).items():
+        raise ValueError(f"the runs differ in {topic} ({value}), so that no draw pairs them: pass {COMMON}, or name "
+                         "--classes")
+    selected = [one.select(own) for own, one in zip(counts, terms, strict=True)]
+    drawn = bootstrap_runs(selected, terms[0].protocol, terms[0].class_list, resamples, seed, level)
+    return [drop_bootstrap_thresholds(one) if run.is_masks else one for run, one in zip(runs, drawn, strict=True)]
+
+
+def share_terms(runs: Sequence[Run], terms: Sequence[Terms]) -> Terms:
+    """Find the terms that runs can be scored under alike: the classes and images they share, one averaging.
+
+    Where their averaging differs it is ``irn``.
+
+    Raises:
+        ValueError: they share no image, or no class but background.
+    """
+    scored = [own.classes or run.class_names for run, own in zip(runs, terms, strict=True)]
+    classes = tuple(name for name in scored[0] if all(name in names for names in scored))
+    common = set(terms[0].images).intersection(*(own.images for own in terms))
+    images = tuple(image_id for image_id in terms[0].images if image_id in common)
+    if not images or not set(classes) - {runs[0].class_names[0]}:
+        raise ValueError(f"the runs share no {'image' if not images else 'class'}: compare runs of one data set")
+    protocols = {own.protocol.name: own.protocol for own in terms}
+    protocol = find_protocol("irn") if len(protocols) > 1 else terms[0].protocol
+    return Terms(classes, protocol, images)
+
+
+def describe_differences(runs: Sequence[Run], terms: Sequence[Terms]) -> dict[str, str]:
+    """Describe in what the scores of runs differ before any map does: topic -> the values in words; empty if alike."""
+    classes = [own.classes or run.class_names for run, own in zip(runs, terms, strict=True)]
+    values = {
+        "classes": ([frozenset(names) for names in classes], [name_classes(names) for names in classes]),
+        "images": ([frozenset(own.images) for own in terms], [f"{len(own.images)} images" for own in terms]),
+        "averaging": ([own.protocol.averaging for own in terms], [own.protocol.averaging for own in terms]),
+    }
+    return {topic: describe_values(runs, words) for topic, (keys, words) in values.items() if len(set(keys)) > 1}
+
+
+def name_classes(names: Sequence[str]) -> str:
+    """Name some classes for people: how many, and which if they are few."""
+    return f"{len(names)} classes" + f" ({', '.join(names)})" * (len(names) <= SHOWN)
+
+
+def describe_values(runs: Sequence[Run], words: Sequence[str]) -> str:
+    """Describe one value a run, each value once, with the runs that have it."""
+    names = {word: [run.name for run, own in zip(runs, words, strict=True) if own == word] for word in words}
+    return "; ".join(f"{', '.join(have)} {word}" for word, have in names.items())
+
+
+def describe_degenerate(n: int) -> str:
+    """Describe how many images have no place in a ranking, in one sentence; empty if all have."""
+    if not n:
+        return ""
+    return (f"{n} degenerate image{'s' if n > 1 else ''} (no scored background, or no scored object): counted in the "
+            "scores, left out of rankings.")
