@@ -1,8 +1,6 @@
 """``bench sweep`` and ``bench scores``: the naive evaluation and ours, timed in turn and compared."""
 
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from amn_core.bench.naive import score_naive, sweep_naive
+from amn_core.bench.path import bench_path
+from amn_core.bench.timing import find_fastest, measure
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.options import option
 from amn_core.presets import DEVICES
-from amn_core.sweep import Counts, CountsBuilder, bootstrap_runs, count_image, score_images, summarise
+from amn_core.sweep import Counts, CountsBuilder, bootstrap_runs, count_image, count_images, score_images, summarise
 from amn_core.sweep.confusion import score_confusion, score_miou
-from amn_core.sweep.tensors import count_images
 
 N_CLASSES = 21
 
@@ -53,8 +52,9 @@ def bench_sweep(config: BenchSweepConfig) -> dict[str, Any]:
 
     Returns:
         The config, ``naive_one_ms`` and ``naive_ms`` (one threshold, and all), ``ours_ms`` (all, histograms
-        for separation included), ``read_ms`` (reading the maps once), milliseconds an image; ``ratio`` of
-        naive to ours; ``agree``; with a graphics card ``cuda_ms``, ``cuda_images_per_second``, ``cuda_agree``.
+        for separation included), milliseconds an image; ``ratio`` of naive to ours; ``agree``; what `bench_path`
+        finds for maps of this kind in the form of a run, from reading to counting; with a graphics card
+        ``cuda_ms``, ``cuda_images_per_second``, ``cuda_agree``.
 
     Raises:
         ValueError: if a size is out of range, or a graphics card is asked for and there is none.
@@ -72,9 +72,10 @@ def bench_sweep(config: BenchSweepConfig) -> dict[str, Any]:
     naive_one, ours_ms = min(naive), min(ours)
     result = asdict(config) | {
         "naive_one_ms": naive_one, "naive_ms": naive_one * len(thresholds), "ours_ms": ours_ms,
-        "read_ms": find_fastest(lambda: cam.max(), 30), "ratio": naive_one * len(thresholds) / ours_ms,
+        "ratio": naive_one * len(thresholds) / ours_ms,
         "agree": bool(np.array_equal(expected, score_one(cam, class_ids, gt, thresholds))),
     }
+    result |= bench_path(cam, class_ids, gt, thresholds, N_CLASSES)
     return result | bench_device(config.device, cam, class_ids, gt, thresholds, expected)
 
 
@@ -82,16 +83,6 @@ def check_sizes(thresholds: int, rounds: int) -> None:
     """Raise ValueError if there is nothing to measure."""
     if thresholds < 2 or rounds < 1:
         raise ValueError(f"thresholds is {thresholds} and rounds is {rounds}: give at least 2 and 1")
-
-
-def measure(function: Callable[[], Any], times: int) -> list[float]:
-    """Run a function some times and return the milliseconds of each."""
-    durations = []
-    for _ in range(times):
-        start = time.perf_counter()
-        function()
-        durations.append(1000 * (time.perf_counter() - start))
-    return durations
 
 
 def score_one(cam, class_ids, gt, thresholds: np.ndarray) -> np.ndarray:
@@ -173,11 +164,6 @@ def bench_scores(config: BenchScoresConfig) -> dict[str, Any]:
         "summary_ms": find_fastest(lambda: summarise(first), config.rounds),
         "bootstrap_ms": find_fastest(lambda: bootstrap_runs([first, second], resamples=config.resamples), 1),
     }
-
-
-def find_fastest(function: Callable[[], Any], times: int) -> float:
-    """Find the milliseconds of the fastest of some runs of a function."""
-    return min(measure(function, times))
 
 
 def bench_file(counts: Counts, rounds: int) -> dict[str, float]:

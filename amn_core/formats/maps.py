@@ -13,18 +13,19 @@ mIoU is measured by ``python -m amn_core bench maps``.
 
 import io
 import zipfile
-import zlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from amn_core.constants import DEFAULT_THRESHOLDS
+from amn_core.formats.archives import ArchiveError, read_arrays
 from amn_core.formats.files import write_bytes
+from amn_core.formats.resizing import resize_maps
 
 STRIDE = 4
 LEVELS = 255
+MAX_BYTES = 1 << 30  # all maps of an image; what asks for more is no map of ours
 
 
 def compute_map_size(height: int, width: int) -> tuple[int, int]:
@@ -75,27 +76,15 @@ def load_map(path: Path, size: tuple[int, int] | None = None) -> tuple[np.ndarra
 def load_stored_map(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """Load a map as it is stored: cam (K, h, w) uint8, class_ids (K,) int64, (H, W) of the image."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            cam, class_ids, size = stored["cam"], stored["class_ids"], stored["size"]
+        stored = read_arrays(path.read_bytes(), MAX_BYTES, ("cam", "class_ids", "size"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such map; run `extract` for this image") from None
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ArchiveError, OSError) as error:
         raise ValueError(f"{path}: broken map ({error}); delete it and run `extract` again") from None
-    if cam.dtype != np.uint8 or cam.ndim != 3 or len(cam) != len(class_ids) or size.shape != (2,):
+    cam, class_ids, size = stored["cam"], stored["class_ids"], stored["size"]
+    if cam.dtype != np.uint8 or cam.ndim != 3 or class_ids.shape != cam.shape[:1] or size.shape != (2,):
         raise ValueError(f"{path}: not a map of this format (cam is {cam.dtype} {cam.shape})")
     return cam, class_ids.astype(np.int64), (int(size[0]), int(size[1]))
-
-
-def resize_maps(cam: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize maps bilinearly, (K, h, w) float32 to (K, height, width), pixel centres at halves."""
-    if cam.shape[1:] == (height, width):
-        return cam
-    resized = np.empty((len(cam), height, width), dtype=np.float32)
-    for plane, source in zip(resized, cam, strict=True):
-        plane[:] = Image.fromarray(source).resize((width, height), Image.Resampling.BILINEAR)
-    return resized
-
-
 TOP = 255
 
 

@@ -21,8 +21,9 @@ is a sum, and parts counted apart add up (`merge_counts`).
 
 Where to look:
 
-- `counts`       `CountsBuilder`, `Counts`, `merge_counts`, `pool_counts`; for the pixels, `pixels` (arrays),
-                 `tensors` (graphics cards), `binning` (the exact bin of a value), `backgrounds`
+- `count`        `count_image`, `count_images`: the front door; behind it `pixels` (arrays), `cells` (the inner
+                 loop), `moments`, `tensors` (graphics cards), `binning` (the exact bin of a value), `backgrounds`
+- `counts`       `CountsBuilder`, `Counts`, `merge_counts`, `pool_counts`
 - `confusion`    counts to confusion, IoU, mIoU under each averaging rule, precision, recall, error rates
 - `curves`       a curve to its peak, plateau, mean and slope, by threshold and by share of foreground
 - `images`       each image's own curve, best threshold and regret; the oracle
@@ -33,12 +34,12 @@ Where to look:
 """
 
 from amn_core.sweep.confusion import score_confusion, score_iou, score_miou
+from amn_core.sweep.count import count_image, count_images
 from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts, pool_counts
 from amn_core.sweep.images import score_images, score_oracle
-from amn_core.sweep.pixels import ImageCounts, count_image
+from amn_core.sweep.pixels import ImageCounts
 from amn_core.sweep.protocols import PROTOCOLS, Protocol
 from amn_core.sweep.scores import Summary, summarise
-from amn_core.sweep.tensors import count_images
 from amn_core.sweep.uncertainty import Bootstrap, bootstrap_runs, compare_bootstraps
 
 __all__ = [

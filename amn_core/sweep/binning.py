@@ -50,8 +50,8 @@ class Ratio:
 def find_ratio(cast: np.ndarray) -> Ratio | None:
     """Write thresholds (T,) float32 or float64 as a `Ratio`; None if they are not evenly spaced.
 
-    The guess of `guess_bins` must be the bin, or one less, which one comparison then mends. It rises with the
-    value, so it is enough to try it on each threshold and on the next number above it.
+    The rounded guess of `guess_bins` must be the bin, or one less, which one comparison then mends. It rises with
+    the value, so it is enough to try it on each threshold and on the next number above it.
     """
     span = float(cast[-1]) - float(cast[0])
     if not MIN_STEP * len(cast) < span < 1 / MIN_STEP or abs(float(cast[0])) > span * len(cast):
@@ -64,14 +64,14 @@ def find_ratio(cast: np.ndarray) -> Ratio | None:
     exact = (index + offset) / cast.dtype.type(denominator)
     ratio = Ratio(offset, denominator, np.array_equal(exact, cast))
     above = np.nextafter(cast, cast.dtype.type(np.inf))
-    is_near = all(np.array_equal(np.floor(guess_bins(v, ratio)), index) for v in (cast, above))
+    is_near = all(np.array_equal(np.rint(guess_bins(v, ratio)), index) for v in (cast, above))
     return ratio if is_near else None
 
 
 def guess_bins(values: np.ndarray, ratio: Ratio, out: np.ndarray | None = None) -> np.ndarray:
-    """Guess bins, before rounding down: a little above the truth, so that rounding cannot undershoot."""
+    """Guess the nearest thresholds, before rounding: their indices, as far as arithmetic can tell."""
     guess = np.multiply(values, values.dtype.type(ratio.denominator), out=out)
-    return np.add(guess, values.dtype.type(1 / 16 - ratio.offset), out=out)
+    return np.subtract(guess, values.dtype.type(ratio.offset), out=out) if ratio.offset else guess
 
 
 @dataclass(frozen=True)
@@ -90,37 +90,33 @@ class Grid:
 
     @property
     def n_levels(self) -> int:
-        """Number of levels that `find_levels` tells apart: 256 for 8-bit maps, else the bins, T + 1."""
+        """Number of levels that are told apart: 256 for 8-bit maps, else the bins, T + 1."""
         return len(self.cast) + 1 if self.table is None else 256
 
-    def find_levels(
-        self, values: np.ndarray, guess: np.ndarray, is_above: np.ndarray, spare: np.ndarray
-    ) -> None:
-        """Find the level of finite values (n,): ``guess + is_above``, two parts that are cheap to make.
+    @property
+    def level_type(self) -> type:
+        """The dtype that holds a level: one byte where it is enough."""
+        return np.uint8 if self.n_levels <= 256 else np.int32
 
-        Args:
-            values: (n,) float32, float64 or uint8, as the grid was built for. guess: (n,) int32 and is_above:
-            (n,) bool, both written. spare: (2, n) of the dtype of the values, overwritten.
-        """
-        if self.table is None and self.ratio is not None:
-            self._guess(values, guess, is_above, spare)
-            return
-        is_above[...] = False
-        np.copyto(guess, values if self.table is not None else np.searchsorted(self.cast, values))
+    def holds(self, low, high) -> bool:
+        """Tell whether the guesses for all values from low to high are indices of thresholds."""
+        if self.ratio is None:
+            return True
+        ends = np.rint(guess_bins(np.array([low, high], dtype=self.cast.dtype), self.ratio))
+        return bool(ends[0] >= 0 and ends[1] < len(self.cast))
 
-    def _guess(self, values: np.ndarray, guess: np.ndarray, is_above: np.ndarray, spare: np.ndarray) -> None:
-        # The guess is the bin or one less: compare with the one threshold that tells which.
-        low, bound = spare
-        guess_bins(values, self.ratio, out=low)
-        np.floor(low, out=low)
-        np.clip(low, 0, len(self.cast) - 1, out=low)
-        np.copyto(guess, low, casting="unsafe")
-        if self.ratio.is_exact:
-            low += self.ratio.offset
-            np.divide(low, values.dtype.type(self.ratio.denominator), out=bound)
-        else:
-            np.take(self.cast, guess, out=bound, mode="clip")
-        np.greater(values, bound, out=is_above)
+    def guess(self, values: np.ndarray, is_inside: bool, out: np.ndarray) -> np.ndarray:
+        """Guess the nearest threshold of each value (n,), as a whole number in the dtype of the values."""
+        np.rint(guess_bins(values, self.ratio, out=out), out=out)
+        return out if is_inside else np.clip(out, 0, len(self.cast) - 1, out=out)
+
+    def find_bounds(self, near: np.ndarray, levels: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Find the thresholds of these indices (n,), given as whole numbers twice; `near` is overwritten."""
+        if not self.ratio.is_exact:
+            return np.take(self.cast, levels, out=out, mode="clip")
+        if self.ratio.offset:
+            near += near.dtype.type(self.ratio.offset)
+        return np.divide(near, near.dtype.type(self.ratio.denominator), out=out)
 
     def fold(self, cells: np.ndarray) -> np.ndarray:
         """Add up levels (..., n_levels) to bins (..., T+1)."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from amn_core.constants import DEFAULT_THRESHOLDS, VOC_CLASSES
 from amn_core.sweep.binning import check_thresholds
-from amn_core.sweep.pixels import ImageCounts, count_image
+from amn_core.sweep.count import count_image
+from amn_core.sweep.pixels import ImageCounts
 
 DECISION, SEPARATION = ("image", "gt", "class", "bins"), ("image", "class", "bins", "moments")
 

@@ -1,14 +1,14 @@
 """One image, maps and ground truth, to its counts: the only place that reads a pixel."""
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 
-from amn_core.constants import BACKGROUND, DEFAULT_THRESHOLDS, IGNORE_INDEX
-from amn_core.sweep.binning import Grid, build_grid, check_thresholds
+from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.sweep.binning import build_grid
+from amn_core.sweep.cells import count_planes
+from amn_core.sweep.moments import sum_levels, sum_moments
 
-CHUNK = 1 << 16
 FLOATS = (np.float16, np.float32, np.float64)
 
 
@@ -35,38 +35,6 @@ class ImageCounts:
     separation_moments: np.ndarray
 
 
-def count_image(
-    cam, class_ids, gt, thresholds=DEFAULT_THRESHOLDS, n_classes: int = 21, background=None
-) -> ImageCounts:
-    """Count the pixels of one image by ground truth, strongest class and threshold bin, all thresholds at once.
-
-    A pixel is foreground at a threshold only if its strongest map is strictly above it: background wins ties,
-    and among classes the first row wins. The thresholds are cast to the dtype of the maps first. The result is
-    bit for bit what an argmax over ``[constant plane, *cam]`` gives at every threshold.
-
-    Args:
-        cam: (K, H, W) maps, numpy or torch (CPU or CUDA): float16, float32 or float64 of any finite range, or
-            uint8, which stands for a/255 in float32. K may be 0.
-        class_ids: (K,) distinct integers in 1..n_classes-1, in the order of the rows.
-        gt: (H, W) integers, 0 background, 1..n_classes-1 classes, 255 left out.
-        thresholds: (T,) strictly increasing.
-        n_classes: number of classes with background, 2 to 255.
-        background: (H, W) learnt background channel, or None. With it, the thresholds are offsets added to
-            that channel: at 0 the result is exactly the argmax over ``[background, *cam]``, and separation
-            is that of ``cam - background``.
-
-    Raises:
-        ValueError: if shapes differ, ids or labels are out of range, or a map holds NaN or infinity.
-    """
-    thresholds = check_thresholds(thresholds)
-    class_ids = check_class_ids(class_ids, n_classes)
-    if is_tensor(cam):
-        from amn_core.sweep.tensors import count_tensor
-
-        return count_tensor(cam, class_ids, gt, thresholds, n_classes, background)
-    return count_array(cam, class_ids, gt, thresholds, n_classes, background)
-
-
 def is_tensor(values) -> bool:
     """Tell whether this is a tensor of torch, without importing torch."""
     return type(values).__module__.partition(".")[0] == "torch"
@@ -79,16 +47,21 @@ def count_array(
     cam, gt = np.asarray(cam), np.asarray(gt)
     check_shapes(cam, class_ids, gt, background)
     labels, dtype = check_labels(gt.ravel(), n_classes), cam.dtype
-    planes = check_values(np.ascontiguousarray(cam), "map").reshape(len(class_ids), labels.size)
+    planes = widen_values(np.ascontiguousarray(cam), "map").reshape(len(class_ids), labels.size)
+    ends = find_ends(planes, "map")
     if not len(class_ids):
         return gather_unlabelled(np.bincount(labels, minlength=n_classes)[:n_classes], thresholds)
     own, grid = planes, build_grid(thresholds, dtype)
     if background is not None:
         own = subtract_background(planes, np.asarray(background), dtype)
+        ends = find_ends(own, "map less the background channel")
     with np.errstate(over="ignore"):
-        cells = count_planes(planes, labels, n_classes, own, grid)
-    moments = sum_levels(cells, class_ids) if own.dtype == np.uint8 else sum_moments(own, labels, class_ids)
-    return gather_rows(grid.fold(np.moveaxis(cells, 3, 2)), moments, class_ids, thresholds)
+        cells = count_planes(planes, labels, n_classes, own, grid, grid.holds(*ends))
+    if own.dtype == np.uint8:
+        moments = sum_levels(gather_separation(cells.sum(axis=2), class_ids))
+    else:
+        moments = sum_moments(own, labels, class_ids)
+    return gather_rows(grid.fold(cells), moments, class_ids, thresholds)
 
 
 def gather_unlabelled(pixels: np.ndarray, thresholds: np.ndarray) -> ImageCounts:
@@ -109,7 +82,9 @@ def subtract_background(planes: np.ndarray, background: np.ndarray, dtype: np.dt
         raise ValueError(
             f"map is {dtype} and background channel is {background.dtype}: give both as the same float"
         )
-    return planes - check_values(np.ascontiguousarray(background), "background channel").reshape(1, -1)
+    channel = widen_values(np.ascontiguousarray(background), "background channel").reshape(1, -1)
+    find_ends(channel, "background channel")
+    return planes - channel
 
 
 def check_class_ids(class_ids, n_classes: int) -> np.ndarray:
@@ -125,7 +100,7 @@ def check_class_ids(class_ids, n_classes: int) -> np.ndarray:
             f"class_ids {ids.tolist()} are outside 1..{n_classes - 1}: ids are 1-based, "
             "add 1 to keys that count from 0, and give n_classes"
         )
-    if len(np.unique(ids)) != len(ids):
+    if len(set(ids.tolist())) != len(ids):
         raise ValueError(f"class_ids {ids.tolist()} name a class twice: keep one map for each class")
     return ids.astype(np.int64)
 
@@ -150,10 +125,12 @@ def check_labels(labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Check ground truth and return it as uint8; values in 0..n_classes-1 or 255."""
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"mask must hold integers, not {labels.dtype}")
-    is_known = (labels < n_classes) & (labels >= 0) if labels.dtype != np.uint8 else labels < n_classes
-    n_ignored = np.count_nonzero(labels == IGNORE_INDEX)
-    if np.count_nonzero(is_known) + n_ignored != labels.size:
-        wrong = np.unique(labels[~is_known & (labels != IGNORE_INDEX)])
+    # As uint8, 255 + 1 wraps around to 0: the largest of the labels plus 1 tells whether all are known.
+    if labels.dtype == np.uint8 and (not labels.size or (labels + np.uint8(1)).max() <= n_classes):
+        return labels
+    is_wrong = ((labels < 0) | (labels >= n_classes)) & (labels != IGNORE_INDEX)
+    if is_wrong.any():
+        wrong = np.unique(labels[is_wrong])
         raise ValueError(
             f"mask holds the labels {wrong[:5].tolist()}, but there are {n_classes} classes (0 to "
             f"{n_classes - 1}) and {IGNORE_INDEX}: check the label table, or give n_classes"
@@ -161,158 +138,24 @@ def check_labels(labels: np.ndarray, n_classes: int) -> np.ndarray:
     return labels.astype(np.uint8, copy=False)
 
 
-def check_values(values: np.ndarray, name: str) -> np.ndarray:
-    """Check that maps hold finite numbers of a dtype that the engine knows, and return them.
+def widen_values(values: np.ndarray, name: str) -> np.ndarray:
+    """Check that maps are of a dtype that the engine knows, and return them, float16 as float32.
 
-    float16 comes back as float32, which changes no value and no order, and is far faster.
+    That changes no value and no order, and is far faster.
     """
-    if values.dtype == np.uint8:
-        return values
-    if values.dtype not in FLOATS:
+    if values.dtype != np.uint8 and values.dtype not in FLOATS:
         raise ValueError(f"{name} must be float16, float32, float64 or uint8, not {values.dtype}")
-    wide = values.astype(np.float32) if values.dtype == np.float16 else values
-    if not is_finite(wide.ravel()):
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def find_ends(values: np.ndarray, name: str) -> tuple[float, float]:
+    """Find the least and the greatest of some values; raise ValueError if one of the values is not finite."""
+    if not values.size:
+        return 0.0, 0.0
+    low, high = values.min(), values.max()
+    if not (np.isfinite(low) and np.isfinite(high)):  # NaN is the extreme wherever it occurs
         raise ValueError(f"{name} holds NaN or infinity: check the division by the maximum of an empty map")
-    return wide
-
-
-def is_finite(values: np.ndarray) -> bool:
-    """Tell whether all values (n,) are finite; a dot product answers first, since it is cheap."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.dot(values, values)) or np.isfinite(values).all())
-
-
-class _Scratch(threading.local):
-    """Memory for one chunk, kept from image to image in each thread: fresh pages would cost more than the sums."""
-
-    def __init__(self) -> None:
-        self.floats = {name: np.empty((2, CHUNK), dtype=name) for name in ("uint8", "float32", "float64")}
-        self.ints, self.cells = np.empty((3, CHUNK), dtype=np.int32), np.empty(CHUNK, dtype=np.intp)
-        self.winner = np.empty(CHUNK, dtype=np.uint8)
-        self.flags = np.empty((2, CHUNK), dtype=bool)
-        self.products, self.regions = np.empty((0, CHUNK)), np.empty((0, CHUNK))
-
-    def reserve(self, n_planes: int) -> None:
-        """Make room for the products and regions of so many planes."""
-        if len(self.products) < 2 * n_planes:
-            self.products, self.regions = np.empty((2 * n_planes, CHUNK)), np.empty((n_planes + 2, CHUNK))
-
-
-_scratch = _Scratch()
-
-
-def count_planes(planes: np.ndarray, labels: np.ndarray, n_classes: int, own: np.ndarray, grid: Grid) -> np.ndarray:
-    """Count pixels by plane, label, level and whether the plane is the strongest, in chunks that stay in the cache.
-
-    Args:
-        planes: (K, P) maps, K at least 1. labels: (P,) uint8. own: (K, P) what is binned: the maps, less the
-            background channel if there is one. grid: the thresholds in the dtype of the maps.
-
-    Returns:
-        (K, n_classes, levels, 2) int64; the last axis is (not strongest, strongest), 255 is left out.
-    """
-    n_planes = len(planes)
-    cells = np.zeros((n_planes, (n_classes + 1) * grid.n_levels * 2), dtype=np.int64)
-    for start in range(0, labels.size, CHUNK):
-        part = slice(start, start + CHUNK)
-        winner, base = find_winner(planes[:, part]), find_base(labels[part], 2 * grid.n_levels)
-        for k in range(n_planes):
-            codes = find_cells(own[k, part], base, winner, k, grid)
-            cells[k] += np.bincount(codes, minlength=cells.shape[1])
-    return cells.reshape(n_planes, n_classes + 1, grid.n_levels, 2)[:, 1:]
-
-
-def find_winner(planes: np.ndarray) -> np.ndarray:
-    """Find the strongest of the planes (K, n) at each pixel, (n,) uint8; the first wins ties."""
-    winner, is_above = _scratch.winner[: planes.shape[1]], _scratch.flags[0, : planes.shape[1]]
-    if len(planes) == 1:
-        winner[...] = 0
-        return winner
-    np.greater(planes[1], planes[0], out=winner.view(bool))
-    best = np.maximum(planes[0], planes[1]) if len(planes) > 2 else None
-    for k in range(2, len(planes)):
-        np.greater(planes[k], best, out=is_above)
-        np.copyto(winner, k, where=is_above)
-        np.maximum(best, planes[k], out=best)
-    return winner
-
-
-def find_base(labels: np.ndarray, stride: int) -> np.ndarray:
-    """Find the first cell of each pixel's label, (n,) int32; 255 wraps around to the first label."""
-    base = _scratch.ints[0, : labels.size]
-    np.copyto(base, labels + np.uint8(1))
-    return np.multiply(base, stride, out=base)
-
-
-def find_cells(values: np.ndarray, base: np.ndarray, winner: np.ndarray, k: int, grid: Grid) -> np.ndarray:
-    """Find the cell of each pixel of plane k, (n,) intp: base + 2 · level + whether the plane is the strongest."""
-    n = values.size
-    guess, extra = _scratch.ints[1:, :n]
-    is_above, is_strongest = _scratch.flags[:, :n]
-    grid.find_levels(values, guess, is_above, _scratch.floats[values.dtype.name][:, :n])
-    np.equal(winner, k, out=is_strongest)
-    # Twice the level and the flag fit into a byte where they come from booleans: a quarter of the work.
-    small = is_above.view(np.uint8)
-    small += small
-    small += is_strongest.view(np.uint8)
-    np.copyto(extra, small)
-    guess += guess
-    guess += extra
-    guess += base
-    np.copyto(_scratch.cells[:n], guess)
-    return _scratch.cells[:n]
-
-
-def sum_moments(own: np.ndarray, labels: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    """Sum each map (K, P) and its square over its own class, background and other classes: (K, 3, 2) float64.
-
-    All planes and regions of a chunk in one product of matrices: (2K, n) by (n, regions).
-    """
-    n_planes = len(own)
-    sums = np.zeros((2 * n_planes, n_planes + 2))
-    _scratch.reserve(n_planes)
-    for start in range(0, labels.size, CHUNK):
-        part = labels[start : start + CHUNK]
-        regions, present = find_regions(part, class_ids)
-        products = _scratch.products[: 2 * n_planes, : part.size]
-        np.copyto(products[:n_planes], own[:, start : start + CHUNK])
-        np.multiply(products[:n_planes], products[:n_planes], out=products[n_planes:])
-        sums[:, present] += products @ regions.T
-    sums = sums.reshape(2, n_planes, n_planes + 2)
-    rows = np.arange(n_planes)
-    own_sums, background = sums[:, rows, rows].copy(), sums[:, :, n_planes]
-    sums[:, rows, rows] = 0
-    other = sums[:, :, :n_planes].sum(axis=2) + sums[:, :, n_planes + 1]
-    return np.stack([own_sums, background, other], axis=-1).transpose(1, 2, 0)
-
-
-def find_regions(labels: np.ndarray, class_ids: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Find which pixels (n,) belong to each class present in the image, to background, and to the rest.
-
-    Returns:
-        regions: (r, n) float64, 0 or 1, only those with a pixel. present: which they are: index of the class,
-        K for background, K + 1 for the other classes.
-    """
-    regions, present = _scratch.regions[:, : labels.size], []
-    flags, is_left = _scratch.flags[:, : labels.size]
-    np.not_equal(labels, IGNORE_INDEX, out=is_left)
-    for r, label in enumerate((*class_ids.tolist(), BACKGROUND)):
-        np.equal(labels, label, out=flags)
-        if flags.any():
-            np.copyto(regions[len(present)], flags)
-            np.greater(is_left, flags, out=is_left)
-            present.append(r)
-    if is_left.any():
-        np.copyto(regions[len(present)], is_left)
-        present.append(len(class_ids) + 1)
-    return regions[: len(present)], present
-
-
-def sum_levels(cells: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    """Sum 8-bit maps from their cells (K, n_classes, 256, 2): as `sum_moments`, to the last digit."""
-    levels = gather_separation(cells.sum(axis=3), class_ids)
-    values = np.arange(256) / 255
-    return np.stack([levels @ values, levels @ (values * values)], axis=-1)
+    return low, high
 
 
 def gather_rows(

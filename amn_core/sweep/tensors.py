@@ -7,41 +7,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from amn_core.constants import BACKGROUND, DEFAULT_THRESHOLDS, IGNORE_INDEX
-from amn_core.sweep.binning import Grid, build_grid, check_thresholds
+from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.sweep.binning import Grid, build_grid
 from amn_core.sweep.pixels import (
     ImageCounts,
-    check_class_ids,
     check_shapes,
     count_array,
     gather_rows,
     gather_unlabelled,
     is_tensor,
 )
-
-
-def count_images(
-    cams: Sequence, class_ids: Sequence, gts: Sequence, thresholds=DEFAULT_THRESHOLDS, n_classes: int = 21
-) -> list[ImageCounts]:
-    """Count several images as `count_image` does, numpy or torch; on a graphics card with one transfer for all.
-
-    Args:
-        cams: maps (K, H, W) of each image, of any size. class_ids, gts: of each image.
-
-    Raises:
-        ValueError: as `count_image`.
-    """
-    if not len(cams) == len(class_ids) == len(gts):
-        raise ValueError(f"there are {len(cams)} maps, {len(class_ids)} lists of class ids and {len(gts)} masks")
-    thresholds = check_thresholds(thresholds)
-    ids = [check_class_ids(i, n_classes) for i in class_ids]
-    if cams and all(is_tensor(cam) and cam.device.type != "cpu" for cam in cams):
-        return count_on_device(cams, ids, gts, thresholds, n_classes)
-    return [
-        count_tensor(cam, i, gt, thresholds, n_classes) if is_tensor(cam)
-        else count_array(cam, i, gt, thresholds, n_classes)
-        for cam, i, gt in zip(cams, ids, gts)
-    ]
 
 
 def count_tensor(
@@ -161,7 +136,7 @@ def find_bins(values, grid: Grid):
     if grid.ratio is None:
         return torch.searchsorted(cast, values)
     # Thresholds are looked up: a device may divide by multiplying with the inverse, which is not exact.
-    guess = (values * grid.ratio.denominator + (1 / 16 - grid.ratio.offset)).floor()
+    guess = (values * grid.ratio.denominator - grid.ratio.offset).round()
     guess = guess.clamp(0, len(grid.cast) - 1).long()
     return guess + (values > cast[guess])
 

@@ -16,7 +16,7 @@ from amn_core.data import DataError
 from amn_core.formats.checkpoints import save_checkpoint
 from amn_core.formats.runs import load_run, save_run
 from amn_core.models import build_model
-from amn_core.sweep.pixels import count_image
+from amn_core.sweep.count import count_image
 from app.pictures import photos
 
 METHODS = {"cam": "max", "amn-without-lcm": "image-softmax", "amn": "image-softmax"}

@@ -19,6 +19,9 @@ def test_sweep_benchmark_agrees_and_gives_both_times(dtype):
     result = bench_sweep(BenchSweepConfig(height=40, width=50, thresholds=11, rounds=1, dtype=dtype, device="cpu"))
     assert result["agree"] is True and result["dtype"] == dtype
     assert result["ratio"] == pytest.approx(result["naive_ms"] / result["ours_ms"])
+    assert result["reading"]["agree"] is True and result["resizing"]["agree"] is True
+    parts = [result[name]["ours_ms"] for name in ("reading", "resizing", "counting")]
+    assert result["path"]["ours_ms"] == pytest.approx(sum(parts))
     assert json.loads(json.dumps(result)) == result
 
 
