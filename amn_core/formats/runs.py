@@ -74,6 +74,11 @@ class Run:
         return self.meta.get("kind") == "masks"
 
     @property
+    def is_registered(self) -> bool:
+        """Whether the maps were drawn where a backbone's features lie; older ones were at the centres of cells."""
+        return self.meta["protocol"].get("registration") == "features"
+
+    @property
     def counts_path(self) -> Path:
         """Where the counts are, or would be."""
         return self.path / "counts.npz"

@@ -300,18 +300,17 @@ def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray
         return run.map(image_id, size)
     if run.checkpoint_path is None:
         raise ValueError(f"{run.name} has no map of {image_id}: run `extract` for this image, or leave the method out")
-    dataset, is_registered = get_dataset(run), run.meta["protocol"].get("registration") == "features"
-    return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id), is_registered)
+    dataset = get_dataset(run)
+    return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id), run.is_registered)
 
 
 def infer_map(
-    run: Run, image: np.ndarray, class_ids: np.ndarray, is_registered: bool = True
+    run: Run, image: np.ndarray, class_ids: np.ndarray, is_registered: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Infer the maps of an image with a run's checkpoint and protocol, rounded as they would be on disk.
 
     Args:
-        is_registered: draw them where the model's scores lie, as is right for any image; where a run's counts are
-            from maps at the centres of cells, its pictures must be too.
+        is_registered: draw them where the model's scores lie; beside the run's own maps and counts, as those are.
     """
     from amn_core.formats.maps import LEVELS, resize_maps
 

@@ -96,7 +96,7 @@ def load_parts(run: Run, image_id: str) -> np.ndarray | None:
 def infer_with_labels(path: str, modified: int, image_id: str, class_ids: tuple[int, ...], _run: Run) -> np.ndarray:
     """Infer the maps of an image for any labels, right or wrong: (K, H, W); once for each question."""
     image, _ = cached.read_picture(_run.meta["data"], _run.meta.get("data_root", ""), _run.meta["split"], image_id)
-    cam, _ = cached.infer_map(_run, image, np.asarray(class_ids))
+    cam, _ = cached.infer_map(_run, image, np.asarray(class_ids), _run.is_registered)
     cam.setflags(write=False)
     return cam
 

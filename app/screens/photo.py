@@ -113,7 +113,7 @@ def map_photo(kept: dict, photo: Photo, models: dict, class_ids: list[int]) -> d
     """Make the maps of every method, once for each choice of classes."""
     key = tuple(class_ids)
     if key not in kept["maps"]:
-        kept["maps"] = {key: {m: cached.infer_map(run, photo.image, class_ids) for m, run in models.items()}}
+        kept["maps"] = {key: {m: cached.infer_map(run, photo.image, class_ids, True) for m, run in models.items()}}
     return kept["maps"][key]
 
 

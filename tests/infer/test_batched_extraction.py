@@ -11,6 +11,7 @@ from amn_core.commands.extract import ExtractConfig, extract, resolve_batch
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.maps import load_map
+from amn_core.formats.runs import load_run, save_run
 from amn_core.infer.extractor import Extractor, load_extractor
 from amn_core.infer.streaming import FULL_PIXELS, Item, WriteBehind, count_fitting, group_by_size, read_ahead
 from amn_core.models import build_model
@@ -62,6 +63,18 @@ def test_folded_norms_leave_the_scores_as_they_were(backbone: str) -> None:
         found = fold_norms(network).infer_scores(images, labels)
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-4 * expected.abs().max())
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
+
+
+def test_run_says_how_its_maps_were_drawn_and_is_not_mixed_with_the_other_way(model: Path, tmp_path: Path) -> None:
+    config = ExtractConfig(checkpoint=str(model), data=SPEC, out=str(tmp_path), scales="1", device="cpu")
+    first = load_run(extract(replace(config, registered=False)))
+    assert first.meta["protocol"]["registration"] == "cells" and not first.is_registered
+    del first.meta["protocol"]["registration"]  # as of a run from before it was written down
+    save_run(first.path, first.meta)
+    with pytest.raises(ValueError, match="holds a run with another protocol: choose another --out"):
+        extract(config)
+    assert extract(replace(config, registered=False)) == first.path
+    assert load_run(extract(replace(config, out=str(tmp_path / "other")))).is_registered
 
 
 def make_items(*sizes: tuple[int, int]) -> list[Item]:

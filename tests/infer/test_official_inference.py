@@ -165,7 +165,7 @@ def test_official_run_says_so_and_is_the_same_twice(amn_file, seeds, tmp_path: P
                      "--official", "--seeds", str(seeds), "--device", "cpu"]) == 0
     first, second = (load_run(tmp_path / name) for name in ("one", "two"))
     protocol = first.meta["protocol"]
-    assert protocol["official"] is True and protocol["dropout"] == "on, seed 0"
+    assert protocol["official"] is True and protocol["dropout"] == "on, seed 0" and protocol["registration"] == "cells"
     assert protocol["normalisation"] == "official" and protocol["scales"] == list(SCALES)
     assert protocol["seeds"] == seeds.name and "--official" in first.meta["command"]
     for image_id in first.map_ids:
