@@ -8,13 +8,17 @@ ROOT/splits/NAME.txt     optional: lists of ids; the split ``all`` is always the
 """
 
 import csv
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from amn_core.constants import IGNORE_INDEX
 from amn_core.data.base import FileDataset
-from amn_core.data.images import IMAGE_SUFFIXES
-from amn_core.data.lists import read_id_list
+from amn_core.data.images import IMAGE_SUFFIXES, DataError
+from amn_core.data.lists import read_id_list, read_list_text, strip_suffix
 from amn_core.data.voc import build_mask_labels, keep_present
 from amn_core.formats.errors import DataError
 
@@ -28,7 +32,7 @@ def open_folder(root: str, split: str, skip_broken: bool = False) -> FileDataset
     folder = Path(root).expanduser()
     image_paths = find_images(folder)
     mask_paths = {path.stem: path for path in (folder / "masks").glob("*.png")}
-    table = read_labels_csv(folder / "labels.csv")
+    table = read_labels_csv(folder / "labels.csv", image_paths)
     class_names = ("background", *read_class_names(folder, table))
     ids = keep_listed(read_split(folder, split, image_paths), image_paths, skip_broken)
     if table:
@@ -56,30 +60,71 @@ def find_images(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in paths}
 
 
-def read_labels_csv(path: Path) -> dict[str, tuple[str, ...]]:
-    """Read labels.csv as id -> class names; empty if there is no such file."""
+def read_labels_csv(path: Path, known: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Read labels.csv as id -> class names; empty if there is no such file.
+
+    Args:
+        known: ids of the images; a name of the table is one of them with or without the suffix of an image.
+
+    Raises:
+        DataError: another header or encoding, a quote that is not closed, a row without its two cells, or an
+            image that is named twice.
+    """
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
+    table: dict[str, tuple[str, ...]] = {}
+    for number, row in read_rows(path):
+        if row["image"] is None or row["labels"] is None or None in row:
+            raise DataError(f"{path}: line {number} does not have as many cells as the header; write image,labels")
+        name = row["image"].strip()
+        image_id = name if name in known else strip_suffix(name)
+        if image_id in table:
+            raise DataError(f"{path}: line {number} names {image_id[:80]} again; remove one of the rows")
+        table[image_id] = tuple(n.strip() for n in row["labels"].split(";") if n.strip())
+    return table
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict]]:
+    """Read the rows of labels.csv with the numbers of their last lines."""
+    reader = csv.DictReader(io.StringIO(read_list_text(path), newline=""), strict=True)
+    try:
         if not {"image", "labels"} <= set(reader.fieldnames or ()):
-            raise DataError(f"{path}: the header must be image,labels but is {','.join(reader.fieldnames or ())}")
-        return {
-            Path(row["image"]).stem: tuple(n.strip() for n in (row["labels"] or "").split(";") if n.strip())
-            for row in reader
-        }
+            found = ",".join(reader.fieldnames or ())
+            raise DataError(f"{path}: the header must be image,labels but is {found[:80] or 'missing'}")
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num} is not CSV ({error}); check its quotes") from None
 
 
 def read_class_names(folder: Path, table: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Read the foreground classes from classes.txt, else take those of labels.csv in alphabetical order."""
+    """Read the foreground classes from classes.txt, else take those of labels.csv in alphabetical order.
+
+    Raises:
+        DataError: no class, one that is listed twice, or a name with ``~``, which the app's links divide names by.
+    """
     path = folder / "classes.txt"
     if path.is_file():
-        names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-        return names[1:] if names[:1] == ("background",) else names
-    names = tuple(sorted({name for row in table.values() for name in row}))
+        names = tuple(line.strip() for line in read_list_text(path).splitlines() if line.strip())
+        names = names[1:] if names[:1] == ("background",) else names
+    else:
+        path, names = folder / "labels.csv", tuple(sorted({name for row in table.values() for name in row}))
     if not names:
         raise DataError(f"{folder}: no class names; write classes.txt or a labels.csv that uses them")
+    check_class_names(names, path)
     return names
+
+
+def check_class_names(names: tuple[str, ...], path: Path) -> None:
+    """Refuse names of classes that occur twice, are taken, or hold what divides names elsewhere."""
+    twice = [name for name, count in Counter(("background", *names)).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: the class {twice[0][:40]!r} is listed twice; 'background' is always there")
+    odd = [name for name in names if "~" in name or not name.isprintable()]
+    if odd:
+        raise DataError(f"{path}: the class {odd[0][:40]!r} holds ~ or a control character; rename it")
+    if len(names) >= IGNORE_INDEX:
+        raise DataError(f"{path}: {len(names)} classes; masks hold at most {IGNORE_INDEX - 1}")
 
 
 def read_split(folder: Path, split: str, image_paths: dict[str, Path]) -> tuple[str, ...]:
@@ -88,7 +133,7 @@ def read_split(folder: Path, split: str, image_paths: dict[str, Path]) -> tuple[
         return tuple(image_paths)
     for path in (folder / "splits" / f"{Path(split).name}.txt", Path(split).expanduser()):
         if path.is_file():
-            return read_id_list(path)
+            return read_id_list(path, image_paths.__contains__, has_classes=False)
     raise DataError(f"split {split!r} is neither 'all', nor a list in {folder / 'splits'}, nor a file")
 
 

@@ -34,7 +34,8 @@ def open_voc(root: str, split: str, skip_broken: bool = False) -> FileDataset:
         DataError: what is missing and where it was looked for.
     """
     folder = find_voc_folder(Path(root).expanduser())
-    ids = read_id_list(find_list(folder, split))
+    images = {path.name for path in (folder / "JPEGImages").iterdir()}
+    ids = read_id_list(find_list(folder, split), lambda image_id: f"{image_id}.jpg" in images)
     image_paths = {image_id: folder / "JPEGImages" / f"{image_id}.jpg" for image_id in ids}
     ids = keep_present(ids, image_paths, skip_broken)
     mask_paths = find_masks(folder, ids)
@@ -113,12 +114,16 @@ def build_table_labels(table: dict[str, np.ndarray], ids: tuple[str, ...], path:
 def read_xml_labels(path: Path) -> np.ndarray:
     """Read the classes of an annotation file of VOC, (K,) int64; difficult objects count, as in IRN."""
     try:
-        names = {node.text for node in ElementTree.parse(path).getroot().iterfind("object/name")}
-        return np.array(sorted(VOC_CLASSES.index(name) for name in names), dtype=np.int64)
+        names = {str(node.text).strip() for node in ElementTree.parse(path).getroot().iterfind("object/name")}
     except FileNotFoundError:
         raise DataError(f"{path}: no such annotation") from None
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"{path}: broken annotation ({error})") from None
+    except (ElementTree.ParseError, ValueError, OSError) as error:
+        raise DataError(f"{path}: broken annotation ({error}); restore the file") from None
+    unknown = sorted(names - set(VOC_CLASSES[1:]))
+    if unknown:
+        raise DataError(f"{path}: broken annotation: {unknown[0][:40]!r} is none of VOC's 20 classes; use folder:ROOT "
+                        "for classes of one's own")
+    return np.array(sorted(VOC_CLASSES.index(name) for name in names), dtype=np.int64)
 
 
 def build_mask_labels(mask_paths: dict[str, Path], n_classes: int) -> Labels:

@@ -170,9 +170,14 @@ def list_lists(folder: Path, split: str) -> list[Path]:
     return [*named, Path(split).expanduser()]
 
 
+def is_coco_id(image_id: str) -> bool:
+    """Whether a name is the id of a COCO image, with or without its prefix."""
+    return ID.fullmatch(image_id) is not None
+
+
 def read_numbers(path: Path) -> list[int]:
     """Read the images of a list as numbers."""
-    matches = [(image_id, ID.fullmatch(image_id)) for image_id in read_id_list(path)]
+    matches = [(image_id, ID.fullmatch(image_id)) for image_id in read_id_list(path, is_coco_id)]
     wrong = [image_id for image_id, match in matches if match is None]
     if wrong:
         raise DataError(
