@@ -6,22 +6,32 @@ folder at once (`amn_core.formats.recognise`): one file alone often does not tel
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from amn_core.formats.errors import FormatError
-from amn_core.formats.pickles.files import load_npy_bytes, name_errors, parse_npy_header, read_file
-from amn_core.formats.pickles.names import as_dtype, check_shape, parse_dtype
+from amn_core.formats.map_arrays import MAX_PLANES, build_planes, looks_empty, looks_like_maps
+from amn_core.formats.map_keys import KEY_ENTRIES, describe_kind, parse_keys, parse_name, require_keys
+from amn_core.formats.pickle_globals import as_dtype, check_shape, parse_dtype
+from amn_core.formats.pickle_parts import Budget
+from amn_core.formats.safe_pickle import (
+    ALLOWANCE,
+    FormatError,
+    load_npy_bytes,
+    name_errors,
+    parse_npy_header,
+    read_file,
+)
+from amn_core.formats.strangers import describe_stranger
+from amn_core.formats.torch_files import is_archive, is_torch_archive, is_torch_pickle, load_torch_bytes
 
-MAX_PLANES = 512
-MAX_PIXELS = 50_000_000
 MAX_MEMBERS = 64
 MAX_MEMBER_BYTES = 1 << 28
-KEY_ENTRIES = ("keys", "keys_gt", "fg_cls", "class_ids", "label", "labels", "classes")
+NO_PLANES = np.zeros((0, 1, 1), dtype=np.float32)
+NO_KEYS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,9 @@ LAYOUTS: dict[str, Layout] = {
     "rw": Layout("PuzzleCAM dict after its random walk", 1, "padded keys"),
     "attn_highres": Layout("CLIP-ES dict"),
     "valid_lam": Layout("ExCEL dict", 0, "plane"),
+    "valid_cam": Layout("dict of the maps of present classes"),
     "prob": Layout("WeakTr dict of step 2"),
+    "msc_seg": Layout("scores of a segmentation network at several scales", 1, "plane"),
     "cam": Layout("IRN dict, reduced maps only"),
 }
 NPZ_LAYOUTS: dict[str, Layout] = {
@@ -67,7 +79,7 @@ class RawMap:
     Attributes:
         layout: what it looks like.
         entry: name of the entry that held the maps; empty where there are no names.
-        planes: (P, h, w) float16, float32 or float64, or integers; P may be 0.
+        planes: (P, h, w), or (h, w, P) in some folders: floats, integers or booleans; P may be 0.
         keys: (n,) int64 as written, or None where the file names no classes.
     """
 
@@ -77,111 +89,131 @@ class RawMap:
     keys: np.ndarray | None
 
 
-def read_raw_map(path: str | Path, entry: str = "auto") -> RawMap:
-    """Read the maps of one image from a ``.npy``, ``.npz`` or pickle file, recognised from its content.
+def read_raw_map(path: str | Path, entry: str = "auto", class_names: Sequence[str] = ()) -> RawMap:
+    """Read the maps of one image from a ``.npy``, ``.npz``, pickle or torch file, recognised from its content.
 
     Args:
         entry: name of the entry that holds the maps; "auto" takes the first known one.
+        class_names: names by class index, for files that name classes by texts or by a vector of 0 and 1.
 
     Raises:
         RefusedError: the file asks for something that may run code.
         FormatError: broken, too large, or no layout that is known; the message names the file.
     """
-    return name_errors(path, lambda: parse_raw_map(read_file(path), entry))
+    return name_errors(path, lambda: parse_raw_map(read_file(path), entry, class_names))
 
 
-def parse_raw_map(content: bytes, entry: str = "auto") -> RawMap:
+def parse_raw_map(content: bytes, entry: str = "auto", class_names: Sequence[str] = ()) -> RawMap:
     """Take the content of a file of maps apart; see `read_raw_map`."""
-    if content[:2] == b"PK":
+    if is_archive(content) and not is_torch_archive(content):
         arrays = load_npz_bytes(content)
         layout = next((NPZ_LAYOUTS[key] for key in NPZ_LAYOUTS if key in arrays), None)
-        return parse_named(arrays, entry, layout)
-    value = load_npy_bytes(content)
-    if isinstance(value, dict):
-        value = {key.decode("latin-1") if isinstance(key, bytes) else key: item for key, item in value.items()}
-        if value and all(isinstance(key, int) for key in value):
-            return parse_class_dict(value)
-        return parse_named(value, entry)
-    if isinstance(value, np.ndarray) and value.dtype != object and value.ndim in (2, 3):
-        return RawMap(BARE_ARRAY, "", check_planes(value if value.ndim == 3 else value[None]), None)
-    raise FormatError(f"holds {describe(value)} instead of maps; expected a dict, or an array of 2 or 3 dimensions")
+        value = next(iter(arrays.values())) if len(arrays) == 1 else arrays
+        return parse_value(arrays if is_named(arrays) else value, entry, class_names, layout)
+    return parse_value(load_content(content), entry, class_names)
 
 
-def parse_class_dict(table: Mapping[int, Any]) -> RawMap:
-    """Take a dict of one (H, W) map for each class apart; the planes are put in the order of the classes."""
-    keys = sorted(table)
-    planes = [table[key] for key in keys]
-    if not all(isinstance(plane, np.ndarray) and plane.ndim == 2 for plane in planes):
-        raise FormatError("a dict with numbers as keys must hold one (H, W) array for each class")
+def load_content(content: bytes) -> Any:
+    """Load one object from the content of a torch file, a ``.npy`` or a pickle."""
+    stranger = describe_stranger(content)
+    if stranger:
+        raise FormatError(f"{stranger}; get the file itself")
+    if is_archive(content) or is_torch_pickle(content):
+        return load_torch_bytes(content, Budget(2 * len(content) + ALLOWANCE))
+    return load_npy_bytes(content)
+
+
+def is_named(arrays: Mapping[str, Any]) -> bool:
+    """Whether the names of an archive say something: not numpy's own ``arr_0``."""
+    return len(arrays) > 1 or next(iter(arrays)) != "arr_0"
+
+
+def parse_value(value: Any, entry: str, class_names: Sequence[str], layout: Layout | None = None) -> RawMap:
+    """Take an object that was loaded apart: a dict by class or by entry, an array, or a list of arrays."""
+    if isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
+        value = value.ravel()[0]
+    if isinstance(value, Mapping):
+        table = {key.decode("latin-1") if isinstance(key, bytes) else key: item for key, item in value.items()}
+        numbers = find_class_keys(table, class_names) if entry == "auto" else None
+        return parse_named(table, entry, class_names, layout) if numbers is None else parse_class_dict(table, numbers)
+    if looks_like_maps(value):
+        return RawMap(BARE_ARRAY, "", build_planes(value), None)
+    if isinstance(value, (list, tuple, np.ndarray)) and looks_empty(value):
+        return RawMap(KEYS_ONLY, "", NO_PLANES, NO_KEYS)
+    raise FormatError(f"holds {describe_kind(value)} instead of maps; expected a dict, an array or a list of arrays")
+
+
+def find_class_keys(table: Mapping[Any, Any], class_names: Sequence[str]) -> list[int] | None:
+    """Find the classes that the keys of a dict name; None if they name something else."""
+    if any(key in LAYOUTS or key in KEY_ENTRIES for key in table):
+        return None
+    numbers = [key if isinstance(key, int) else parse_name(key, class_names) for key in table]
+    return numbers if table and None not in numbers else None
+
+
+def parse_class_dict(table: Mapping[Any, Any], numbers: Sequence[int]) -> RawMap:
+    """Take a dict of one map for each class apart; the planes are put in the order of the classes."""
+    planes = [table_value for _, table_value in sorted(zip(numbers, table.values(), strict=True), key=lambda p: p[0])]
+    if not all(isinstance(plane, np.ndarray) and looks_like_maps(plane) for plane in planes):
+        raise FormatError("a dict by class must hold one (H, W) array for each class")
     if len({plane.shape for plane in planes}) > 1 or len(planes) > MAX_PLANES:
         raise FormatError(f"the maps of a dict differ in size, or are more than {MAX_PLANES}")
-    checked = [check_planes(plane[None]) for plane in planes]
-    return RawMap(CLASS_DICT, "", np.concatenate(checked), np.array(keys, dtype=np.int64))
+    built = build_planes(planes)
+    if len(built) != len(planes):
+        raise FormatError("a dict by class must hold one (H, W) array for each class")
+    return RawMap(CLASS_DICT, "", built, np.array(sorted(numbers), dtype=np.int64))
 
 
-def parse_named(table: Mapping[Any, Any], entry: str, layout: Layout | None = None) -> RawMap:
+def parse_named(
+    table: Mapping[Any, Any], entry: str = "auto", class_names: Sequence[str] = (), layout: Layout | None = None
+) -> RawMap:
     """Take a dict with named entries apart: one of maps, one of keys."""
-    keys = find_keys(table)
+    keys = find_keys(table, class_names)
     name = find_entry(table, entry)
     if name is None:
-        if keys is not None and not keys.size:
-            return RawMap(KEYS_ONLY, "", np.zeros((0, 1, 1), dtype=np.float32), keys)
-        raise FormatError(f"no maps among the entries {', '.join(map(repr, list(table)[:8]))}; name theirs with entry")
-    planes = table[name]
-    planes = check_planes(planes if planes.ndim == 3 else planes[None])
+        inner = [value for value in table.values() if isinstance(value, Mapping)]
+        if len(inner) == 1 and keys is None and find_class_keys(inner[0], class_names) is not None:
+            return parse_class_dict(inner[0], find_class_keys(inner[0], class_names))
+        if not table or (keys is not None and not keys.size):
+            return RawMap(KEYS_ONLY, "", NO_PLANES, NO_KEYS)
+        raise FormatError(describe_missing_maps(table))
+    if not len(table[name]):
+        return RawMap(KEYS_ONLY, str(name), NO_PLANES, NO_KEYS if keys is None else keys)
     layout = layout or LAYOUTS.get(name, OTHER_DICT)
     if name == "high_res" and "cam" not in table:
         layout = Layout("ToCo dict")
-    return RawMap(layout, str(name), planes, keys)
+    return RawMap(layout, str(name), build_planes(table[name]), keys)
 
 
-def find_keys(table: Mapping[Any, Any]) -> np.ndarray | None:
-    """Find the entry of keys, (n,) int64; None if there is none."""
+def describe_missing_maps(table: Mapping[Any, Any]) -> str:
+    """Word the error of a dict without maps: its entries and what they are."""
+    entries = ", ".join(f"{str(key)[:40]!r} ({describe_kind(table[key])})" for key in list(table)[:6])
+    return f"no maps among the entries {entries}; expected planes, rows and columns, or name the entry of the maps"
+
+
+def find_keys(table: Mapping[Any, Any], class_names: Sequence[str] = ()) -> np.ndarray | None:
+    """Find the entry of keys, (n,) int64; None if there is none.
+
+    Without a known name, the one entry of an archive of unnamed arrays that can be keys is taken.
+    """
     for name in KEY_ENTRIES:
-        if name not in table:
-            continue
-        keys = table[name]
-        keys = np.atleast_1d(np.asarray(keys)) if isinstance(keys, (np.ndarray, list, tuple, int)) else np.empty((0, 0))
-        if keys.ndim != 1 or len(keys) > MAX_PLANES or (keys.size and keys.dtype.kind not in "iu"):
-            raise FormatError(f"the entry {name!r} is {describe(table[name])}; expected the numbers of the classes")
-        return keys.astype(np.int64)
-    return None
+        if name in table and table[name] is not None:
+            return require_keys(table[name], name, class_names)
+    rows = [name for name, value in table.items()
+            if isinstance(name, str) and name.startswith("arr_") and getattr(value, "ndim", 0) == 1]
+    return parse_keys(table[rows[0]], class_names) if len(rows) == 1 else None
 
 
 def find_entry(table: Mapping[Any, Any], entry: str) -> Any:
     """Find the name of the entry that holds the maps; None if no entry looks like maps."""
     if entry != "auto":
         if not looks_like_maps(table.get(entry)):
-            raise FormatError(f"the entry {entry!r} is {describe(table.get(entry))}; expected maps (K, H, W)")
+            raise FormatError(f"the entry {entry!r} is {describe_kind(table.get(entry))}; expected maps (K, H, W)")
         return entry
     known = [name for name in LAYOUTS if looks_like_maps(table.get(name))]
-    others = [name for name, value in table.items() if isinstance(value, np.ndarray) and value.ndim == 3]
-    return (known or others or [None])[0]
-
-
-def looks_like_maps(value: Any) -> bool:
-    """Whether a value has the form of maps: a numeric array of 2 or 3 dimensions."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim in (2, 3)
-
-
-def check_planes(planes: np.ndarray) -> np.ndarray:
-    """Check maps (P, h, w) for size, type and finite numbers, and return them aligned and contiguous."""
-    count, height, width = planes.shape
-    if count > MAX_PLANES or height * width > MAX_PIXELS or (count and not height * width):
-        raise FormatError(f"maps of shape {planes.shape}; at most {MAX_PLANES} planes of 1–{MAX_PIXELS:,} pixels")
-    if planes.dtype.kind not in "fiu":
-        raise FormatError(f"maps of dtype {planes.dtype}; expected numbers")
-    planes = np.require(planes, dtype=planes.dtype.newbyteorder("="), requirements=["C", "A"])
-    if planes.dtype.kind == "f" and not np.isfinite(planes).all():
-        raise FormatError("the maps hold NaN or infinity; check the division by the maximum of an empty map")
-    return planes
-
-
-def describe(value: Any) -> str:
-    """Describe a value in a few words, for an error."""
-    if isinstance(value, np.ndarray):
-        return f"an array of shape {value.shape} and dtype {value.dtype}"
-    return "missing" if value is None else f"a {type(value).__name__}"
+    others = [name for name, value in table.items() if name not in KEY_ENTRIES and looks_like_maps(value)]
+    deepest = max((getattr(table[name], "ndim", 3) for name in others), default=0)
+    return (known or [name for name in others if getattr(table[name], "ndim", 3) == deepest] or [None])[0]
 
 
 def load_npz_bytes(content: bytes) -> dict[str, Any]:

@@ -1,26 +1,30 @@
 """A folder of another method's maps or masks: which file belongs to which image.
 
-Names are looked up in the folder's own list, never built into a path from what a file says, and a link that
-leads out of the folder is not followed.
+Files lie in the folder or in sub-folders, one a split or one a class. Names are looked up in the folder's own list,
+never built into a path from what a file says, and a link that leads out of the folder is not followed.
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
 
-from amn_core.formats.errors import FormatError
-from amn_core.formats.foreign import CLASS_IMAGES, RawMap, check_planes, read_raw_map
+from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES
+from amn_core.formats.foreign import CLASS_IMAGES, RawMap, read_raw_map
+from amn_core.formats.grey_images import GREY_SUFFIXES, read_grey_image
+from amn_core.formats.map_arrays import check_planes
+from amn_core.formats.map_keys import parse_name
+from amn_core.formats.safe_pickle import FormatError
 
-MAP_SUFFIXES = (".npy", ".npz", ".pkl", ".pickle")
-MAX_PIXELS = 50_000_000
-COCO_NAME = re.compile(r"(?:COCO_(?:train|val)2014_)?0*(\d{1,12})$")
+MAP_SUFFIXES = (".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth")
+COCO_NAME = re.compile(r"(?:COCO_(?:train|val|test)\d{4}_)?0*(\d{1,12})$")
 KINDS = ("auto", "maps", "masks")
+DEPTH = 2
+Files = dict[str, tuple[tuple[str, Path], ...]]
 
 
 @dataclass(frozen=True)
@@ -29,40 +33,42 @@ class MapFolder:
 
     Attributes:
         root: the folder.
-        kind: "maps" (arrays, one file an image), "class images" (one PNG for each class) or "masks"
+        kind: "maps" (arrays, one file an image), "class images" (one file for each class of an image) or "masks"
             (finished labels, one PNG an image).
-        files: id -> its files; class images carry the class as written after the id.
+        files: id -> its files; those of one class carry the class as it is written.
         fingerprint: changes when a file is added, taken away or written again.
+        strangers: files that bear the id of an image and something that is no class, in a folder of class images.
     """
 
     root: Path
     kind: str
-    files: dict[str, tuple[tuple[str, Path], ...]] = field(repr=False)
+    files: Files = field(repr=False)
     fingerprint: str
+    strangers: tuple[str, ...] = ()
 
     def read(self, image_id: str, class_names: Sequence[str], entry: str = "auto") -> RawMap:
         """Read the maps of one image; not for masks.
 
         Raises:
-            FormatError: what `read_raw_map` finds, or a PNG that is no grayscale image.
+            FormatError: what `read_raw_map` finds, or a picture that is not grey.
         """
         if self.kind == "class images":
-            return read_class_images(self.files[image_id], class_names)
-        return read_raw_map(self.files[image_id][0][1], entry)
+            return read_class_files(self.files[image_id], class_names)
+        return read_raw_map(self.files[image_id][0][1], entry, class_names)
 
 
 def open_map_folder(root: str | Path, ids: Sequence[str], class_names: Sequence[str], kind: str = "auto") -> MapFolder:
     """Open a folder of maps or masks and find the file of each image.
 
     Args:
-        root: the folder, or a run folder's ``maps`` (files lie directly in it).
+        root: the folder, or a run folder's ``maps``.
         ids: image ids to look for; ``COCO_train2014_`` and leading zeros may be missing in the names.
         class_names: names by class index, to recognise ``{id}_{class}.png``.
         kind: "maps", "masks", or "auto": PNGs named like an image are finished masks, PNGs with a class
             after the name are maps.
 
     Raises:
-        FormatError: no such folder, or nothing in it belongs to an image of the data set.
+        FormatError: no such folder, nothing in it belongs to an image of the data set, or two files to one.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -70,29 +76,52 @@ def open_map_folder(root: str | Path, ids: Sequence[str], class_names: Sequence[
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; choose one of {', '.join(KINDS)}")
     entries = list_files(root)
-    finders = {"maps": find_map_files, "class images": find_class_images, "masks": find_mask_files}
+    finder = Finder(ids, class_names)
+    finders = {"maps": finder.find_map_files, "class images": finder.find_class_files, "masks": finder.find_mask_files}
     wanted = {"auto": tuple(finders), "maps": ("maps", "class images"), "masks": ("masks",)}[kind]
-    found = {name: finders[name](entries, ids, class_names) for name in wanted}
-    best = max(found, key=lambda name: len(found[name]))
+    found = {name: finders[name](entries) for name in wanted}
+    best = max(found, key=lambda name: (len(found[name]), name == "class images" and finder.has_class_folders(entries)))
     if not found[best]:
-        example = next(iter(entries), None)
-        raise FormatError(
-            f"{root}: none of its {len(entries)} files ({example or 'empty'}, …) belongs to one of "
-            f"the {len(ids)} images ({ids[0] if ids else 'none'}, …); check the folder, the data and the split"
-        )
-    return MapFolder(root, best, found[best], describe_files(entries))
+        raise FormatError(describe_nothing(root, entries, ids, kind))
+    for image_id, paths in found[best].items() if best != "class images" else ():
+        if len(paths) > 1:
+            raise FormatError(f"{root}: two files belong to {image_id}: {paths[0][1].relative_to(root)} and "
+                              f"{paths[1][1].relative_to(root)}; give the sub-folder that is meant")
+    strangers = finder.strangers if best == "class images" else ()
+    return MapFolder(root, best, found[best], describe_files(entries), tuple(strangers))
+
+
+def describe_nothing(root: Path, entries: dict[str, os.DirEntry], ids: Sequence[str], kind: str) -> str:
+    """Word the error of a folder in which nothing belongs to an image: empty, other files, or other names."""
+    if not entries:
+        return f"{root}: the folder is empty; give the folder that holds one file for each image"
+    suffixes = {"maps": (*MAP_SUFFIXES, *GREY_SUFFIXES), "masks": (".png",)}.get(kind, (*MAP_SUFFIXES, ".png"))
+    names = [name for name in entries if name.lower().endswith(suffixes)]
+    if not names:
+        return (f"{root}: none of its {len(entries)} files ({next(iter(entries))}, …) is "
+                f"{'a mask' if kind == 'masks' else 'a file of maps'} ({', '.join(suffixes)})")
+    return (f"{root}: none of its {len(names)} files ({names[0]}, …) belongs to one of the {len(ids)} images "
+            f"({ids[0] if ids else 'none'}, …); check the folder, the data and the split")
 
 
 def list_files(root: Path) -> dict[str, os.DirEntry]:
-    """List the files of a folder by name, in order; links that lead out of it are left out."""
+    """List the files of a folder and of its sub-folders by name, in order; links that lead out are left out."""
     home = root.resolve()
-    with os.scandir(root) as scan:
-        entries = {
-            entry.name: entry for entry in scan
-            if not entry.name.startswith(".") and entry.is_file()
-            and (not entry.is_symlink() or Path(entry.path).resolve().is_relative_to(home))
-        }
-    return dict(sorted(entries.items()))
+    return dict(sorted((name, entry) for name, entry in walk_files(root, home, "", DEPTH)))
+
+
+def walk_files(folder: Path, home: Path, prefix: str, depth: int) -> Iterator[tuple[str, os.DirEntry]]:
+    """Walk through the files of a folder; see `list_files`."""
+    with os.scandir(folder) as scan:
+        for entry in scan:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
+                continue
+            if entry.is_file():
+                yield prefix + entry.name, entry
+            elif depth and entry.is_dir() and not entry.is_symlink():
+                yield from walk_files(Path(entry.path), home, f"{prefix}{entry.name}/", depth - 1)
 
 
 def describe_files(entries: dict[str, os.DirEntry]) -> str:
@@ -107,66 +136,106 @@ def simplify_id(image_id: str) -> str:
     return match.group(1) if match else image_id
 
 
-def match_ids(stems: dict[str, Path], ids: Sequence[str]) -> dict[str, tuple[tuple[str, Path], ...]]:
-    """Match ids with file names without suffix, exactly or as numbers of COCO."""
-    simple = {simplify_id(stem): path for stem, path in stems.items()}
-    paths = {image_id: stems.get(image_id) or simple.get(simplify_id(image_id)) for image_id in ids}
-    return {image_id: (("", path),) for image_id, path in paths.items() if path is not None}
+class Finder:
+    """Finds which image, and which class, a file's name means.
+
+    Args:
+        ids: ids of the images. class_names: names by class index.
+    """
+
+    def __init__(self, ids: Sequence[str], class_names: Sequence[str]):
+        self.known = set(ids)
+        self.class_names = class_names
+        self.most = COCO_CATEGORY_IDS[-1] if len(class_names) == len(COCO_CLASSES) else len(class_names) - 1
+        self.by_number: dict[str, str | None] = {}
+        for image_id in ids:
+            number = simplify_id(image_id)
+            self.by_number[number] = None if number in self.by_number else image_id
+        self.strangers: list[str] = []
+
+    def find_id(self, name: str) -> str | None:
+        """Find the image of a name: exactly, without an image's suffix, or as a number of COCO."""
+        stem, dot, suffix = name.rpartition(".")
+        for text in (name, stem if dot + suffix.lower() in (*GREY_SUFFIXES, ".webp") else name):
+            if text in self.known:
+                return text
+            number = self.by_number.get(simplify_id(text))
+            if number is not None:
+                return number
+        return None
+
+    def find_class(self, text: str) -> bool:
+        """Tell whether a text is a class: its name, or a number that may be one."""
+        number = parse_name(text, self.class_names)
+        return number is not None and 0 <= number <= self.most
+
+    def find_map_files(self, entries: dict[str, os.DirEntry]) -> Files:
+        """Find the file of arrays of each image."""
+        return self.match(entries, MAP_SUFFIXES)
+
+    def find_mask_files(self, entries: dict[str, os.DirEntry]) -> Files:
+        """Find the finished mask of each image."""
+        return self.match(entries, (".png",))
+
+    def match(self, entries: dict[str, os.DirEntry], suffixes: tuple[str, ...]) -> Files:
+        """Match files of some suffixes with images."""
+        found: dict[str, list[tuple[str, Path]]] = {}
+        for name, entry in entries.items():
+            path = PurePosixPath(name)
+            image_id = self.find_id(path.stem) if path.suffix.lower() in suffixes else None
+            if image_id is not None:
+                found.setdefault(image_id, []).append(("", Path(entry.path)))
+        exact = {image_id: [p for p in paths if p[1].stem == image_id] for image_id, paths in found.items()}
+        return {image_id: tuple(exact[image_id] or paths) for image_id, paths in found.items()}
+
+    def has_class_folders(self, entries: dict[str, os.DirEntry]) -> bool:
+        """Tell whether there are several sub-folders and each is a class; ``train`` alone is a split."""
+        folders = {PurePosixPath(name).parent.name for name in entries if "/" in name}
+        return len(folders) > 1 and all(map(self.find_class, folders))
+
+    def find_class_files(self, entries: dict[str, os.DirEntry]) -> Files:
+        """Find the files of one class each: ``ID_CLASS.png``, ``ID-CLASS.png``, ``CLASS/ID.png``, or of arrays."""
+        has_folders = self.has_class_folders(entries)
+        found: dict[str, list[tuple[str, Path]]] = {}
+        for name, entry in entries.items():
+            path = PurePosixPath(name)
+            if path.suffix.lower() not in (*GREY_SUFFIXES, *MAP_SUFFIXES):
+                continue
+            pair = (self.find_id(path.stem), path.parent.name) if has_folders else self.divide(path.stem, name)
+            if pair is not None and pair[0] is not None:
+                found.setdefault(pair[0], []).append((pair[1], Path(entry.path)))
+        return {image_id: tuple(files) for image_id, files in found.items()}
+
+    def divide(self, stem: str, name: str) -> tuple[str, str] | None:
+        """Divide a name into image and class; where an image is named but no class, it is noted as a stranger."""
+        if stem in self.known:
+            return None
+        pairs = [(self.find_id(stem[:at]), stem[at + 1:]) for at, sign in enumerate(stem) if sign in "_-"]
+        pairs = [pair for pair in reversed(pairs) if pair[0] is not None]
+        for image_id, text in pairs:
+            if self.find_class(text):
+                return image_id, text
+        self.strangers += [name] if pairs else []
+        return None
 
 
-def find_map_files(
-    entries: dict[str, os.DirEntry], ids: Sequence[str], class_names: Sequence[str]
-) -> dict[str, tuple[tuple[str, Path], ...]]:
-    """Find the file of arrays of each image."""
-    return match_ids({Path(n).stem: Path(e.path) for n, e in entries.items() if n.endswith(MAP_SUFFIXES)}, ids)
-
-
-def find_mask_files(
-    entries: dict[str, os.DirEntry], ids: Sequence[str], class_names: Sequence[str]
-) -> dict[str, tuple[tuple[str, Path], ...]]:
-    """Find the finished mask of each image."""
-    return match_ids({Path(n).stem: Path(e.path) for n, e in entries.items() if n.lower().endswith(".png")}, ids)
-
-
-def find_class_images(
-    entries: dict[str, os.DirEntry], ids: Sequence[str], class_names: Sequence[str]
-) -> dict[str, tuple[tuple[str, Path], ...]]:
-    """Find the images ``{id}_{class}.png``; the class is a name or a number."""
-    suffixes = set(class_names) | {str(i) for i in range(len(class_names))}
-    known = set(ids)
-    found: dict[str, list[tuple[str, Path]]] = {}
-    for name, entry in entries.items():
-        stem = Path(name).stem
-        if not name.lower().endswith(".png") or stem in known:
-            continue
-        for at in [i for i, sign in enumerate(stem) if sign == "_"]:
-            if stem[:at] in known and stem[at + 1:] in suffixes:
-                found.setdefault(stem[:at], []).append((stem[at + 1:], Path(entry.path)))
-                break
-    return {image_id: tuple(files) for image_id, files in found.items()}
-
-
-def read_class_images(files: Sequence[tuple[str, Path]], class_names: Sequence[str]) -> RawMap:
-    """Read one image of 8 or 16 bits for each class; names count from 1, numbers stay as written."""
-    numbers = [int(label) if label.isdecimal() else list(class_names).index(label) for label, _ in files]
-    planes = [read_gray_image(path) for _, path in files]
+def read_class_files(files: Sequence[tuple[str, Path]], class_names: Sequence[str]) -> RawMap:
+    """Read one file for each class of an image; names count from 1, numbers stay as written."""
+    numbers = np.array([parse_name(label, class_names) for label, _ in files], dtype=np.int64)
+    planes = [read_class_plane(path) for _, path in files]
     if len({(plane.shape, plane.dtype) for plane in planes}) > 1:
-        raise FormatError(f"{files[0][1]}: the images of this id differ in size or depth")
-    return RawMap(CLASS_IMAGES, "", check_planes(np.stack(planes)), np.array(numbers, dtype=np.int64))
+        raise FormatError(f"{files[0][1]}: the maps of this image differ in size or depth; save them alike")
+    if len(set(numbers.tolist())) < len(numbers):
+        raise FormatError(f"{files[0][1]}: two files of this image name one class; remove one")
+    order = np.argsort(numbers, kind="stable")
+    return RawMap(CLASS_IMAGES, "", check_planes(np.stack([planes[i] for i in order])), numbers[order])
 
 
-def read_gray_image(path: Path) -> np.ndarray:
-    """Read a grayscale PNG, (h, w) uint8 or uint16."""
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise FormatError(f"{path}: {image.width}×{image.height} is more than {MAX_PIXELS:,} pixels")
-            if image.mode in ("I;16", "I;16B", "I"):
-                return np.asarray(image).astype(np.uint16)
-            if image.mode not in ("L", "1"):
-                raise FormatError(f"{path}: an activation map must be grayscale, not {image.mode}")
-            return np.asarray(image.convert("L"))
-    except FormatError:
-        raise
-    except Exception as error:  # decoders raise many kinds; all of them mean a broken file
-        raise FormatError(f"{path}: broken image ({error})") from None
+def read_class_plane(path: Path) -> np.ndarray:
+    """Read the map of one class, (h, w), from a grey picture or a file with one map."""
+    if path.suffix.lower() in GREY_SUFFIXES:
+        return read_grey_image(path)
+    planes = read_raw_map(path).planes
+    if len(planes) != 1:
+        raise FormatError(f"{path}: holds {len(planes)} maps, and its name one class; save one map a file")
+    return planes[0]

@@ -87,7 +87,7 @@ def test_background_and_entry_follow_the_user(tmp_path):
     save_dict(tmp_path / f"{IDS[0]}.npy", {"keys": np.array([2, 6]), "mine": cam[:, ::2], "high_res": cam})
     known, maps = open_all(tmp_path, ReadOptions(entry="mine"))
     assert known.entry == "mine" and known.is_resized and maps[0][0].shape == (2, 6, 16)
-    with pytest.raises(FormatError, match="fit no reading with key_base auto and background first"):
+    with pytest.raises(FormatError, match="fit no reading with key base auto and background first"):
         open_all(tmp_path, ReadOptions(background="first"))
     with pytest.raises(FormatError, match="the entry 'other' is missing"):
         open_all(tmp_path, ReadOptions(entry="other"))
@@ -119,10 +119,10 @@ def test_normalisations_follow_their_definitions():
 
 
 @pytest.mark.parametrize("content,message", [
-    ({"keys": np.array([1]), "cam": np.full((1, 2, 2), np.nan)}, "NaN"), ({"cam": np.zeros((600, 1, 1))}, "600, 1, 1"),
+    ({"keys": np.array([1]), "cam": np.full((1, 2, 2), np.nan)}, "NaN"), ({"cam": np.zeros((600, 2, 513))}, "600, 2, 513"),
     ({"keys": np.array([0.5]), "cam": np.zeros((1, 2, 2))}, "expected the numbers of the classes"),
     ({"keys": np.array([1])}, "no maps among"), ({0: np.zeros((2, 2)), 1: np.zeros((2, 3))}, "differ in size"),
-    ({0: "text"}, "one \\(H, W\\) array"), ({}, "no maps"), ("text", "instead of maps"),
+    ({0: "text"}, "one \\(H, W\\) array"), ("text", "instead of maps"),
 ])
 
 
@@ -156,7 +156,7 @@ def test_folder_finds_coco_names_class_names_and_no_strangers(tmp_path):
         Image.fromarray(np.zeros((2, 2), np.uint8)).save(images / f"{name}.png")
     folder = open_map_folder(images, ("a_1", "b"), ("background", "polar_bear", "cat"))
     assert folder.kind == "class images"
-    assert folder.read("a_1", ("background", "polar_bear", "cat")).keys.tolist() == [2, 1]
+    assert folder.read("a_1", ("background", "polar_bear", "cat")).keys.tolist() == [1, 2]
     assert folder.read("b", ("background", "polar_bear", "cat")).keys.tolist() == [2]
 
 

@@ -20,6 +20,8 @@ from amn_core.formats.pickles.torch_files import NAMES_IN_NUMPY, load_torch_byte
 __all__ = ["FormatError", "RefusedError", "load_npy_bytes", "load_pickled_npy", "load_torch_file", "read_file"]
 
 NPY_MAGIC = b"\x93NUMPY"
+# What a pickle starts with: PROTO since protocol 2; before that a mark, a container or a global.
+PICKLE_STARTS = (b"\x80", b"(", b"]", b"}", b")", b"c")
 MAX_FILE_BYTES = 1 << 30
 MAX_CHECKPOINT_BYTES = 8 << 30
 MAX_HEADER_BYTES = 1 << 16
@@ -95,7 +97,7 @@ def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
 def load_npy_bytes(content: bytes | memoryview) -> Any:
     """Load the content of a ``.npy`` file, or of a bare pickle; see `load_pickled_npy`."""
     budget = Budget(2 * len(content) + ALLOWANCE)
-    if bytes(content[:1]) == b"\x80":
+    if bytes(content[:1]) in PICKLE_STARTS:
         return unpack(PickleMachine(content, NAMES_IN_NUMPY, budget).run())
     descr, is_fortran, shape, start = parse_npy_header(content)
     dtype = parse_dtype(descr)

@@ -20,6 +20,26 @@ from amn_core.formats.pickles.reader import PickleMachine
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION = 1001
+LEGACY_START = b"\x80\x02\x8a\x0a" + LEGACY_MAGIC.to_bytes(10, "little") + b"."
+
+
+def is_archive(content: bytes | memoryview) -> bool:
+    """Whether a file is a zip archive, by its first bytes."""
+    return bytes(content[:4]) == b"PK\x03\x04"
+
+
+def is_torch_archive(content: bytes) -> bool:
+    """Whether a zip archive is of ``torch.save``: one of its first members is the pickle ``data.pkl``."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return any(name.rpartition("/")[2] == "data.pkl" for name in archive.namelist()[:8])
+    except Exception:  # whoever reads the archive says what is wrong with it
+        return False
+
+
+def is_torch_pickle(content: bytes | memoryview) -> bool:
+    """Whether a file starts with the magic number of torch's older layout."""
+    return bytes(content[:len(LEGACY_START)]) == LEGACY_START
 
 
 def load_torch_bytes(content: bytes | memoryview, budget: Budget) -> Any:
@@ -29,7 +49,7 @@ def load_torch_bytes(content: bytes | memoryview, budget: Budget) -> Any:
         RefusedError: it asks for something that may run code.
         FormatError: it is broken, or neither layout of torch.
     """
-    if bytes(content[:4]) == b"PK\x03\x04":
+    if is_archive(content):
         return read_zip(content, budget)
     if bytes(content[:2]) == b"\x80\x02" or bytes(content[:1]) == b"\x80":
         return read_legacy(content, budget)
