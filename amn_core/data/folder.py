@@ -17,7 +17,7 @@ import numpy as np
 
 from amn_core.constants import IGNORE_INDEX
 from amn_core.data.base import FileDataset
-from amn_core.data.images import IMAGE_SUFFIXES, DataError
+from amn_core.data.images import IMAGE_SUFFIXES
 from amn_core.data.lists import read_id_list, read_list_text, strip_suffix
 from amn_core.data.voc import build_mask_labels, keep_present
 from amn_core.formats.errors import DataError

@@ -9,6 +9,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from amn_core.formats.errors import DataError
 from amn_core.formats.masks import MAX_PIXELS, check_pixels
 
+# Named, so that Pillow does not try its other formats: an EPS would start Ghostscript.
+IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -29,7 +31,7 @@ def load_image(source: str | Path | bytes, name: str | None = None, upright: boo
     """
     name = name or (str(source) if not isinstance(source, bytes) else "the image")
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=IMAGE_FORMATS) as image:
             check_pixels(image, name)
             image.load()
             return np.asarray(convert_to_rgb(ImageOps.exif_transpose(image) if upright else image))

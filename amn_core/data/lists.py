@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from amn_core.data.images import IMAGE_SUFFIXES, DataError
-from amn_core.formats.safe_pickle import FormatError
+from amn_core.data.images import IMAGE_SUFFIXES
+from amn_core.formats.errors import DataError, FormatError
 from amn_core.formats.texts import read_text
 
 BLANK = re.compile(r"\s+")

@@ -1,12 +1,13 @@
 """What goes wrong with files, as one family of errors; each message names the file and the remedy."""
 
-
-class DataError(ValueError):
-    """Something is wrong with the data; the message names the file and the remedy."""
 SHOWN_NAME = 80
 
 
-class FormatError(ValueError):
+class DataError(ValueError):
+    """Something is wrong with the data; the message names the file and the remedy."""
+
+
+class FormatError(DataError):
     """A file is broken, of no known layout, or larger than is reasonable; the message says which."""
 
 

@@ -13,20 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.map_arrays import MAX_PLANES, build_planes, looks_empty, looks_like_maps
 from amn_core.formats.map_keys import KEY_ENTRIES, describe_kind, parse_keys, parse_name, require_keys
-from amn_core.formats.pickle_globals import as_dtype, check_shape, parse_dtype
-from amn_core.formats.pickle_parts import Budget
-from amn_core.formats.safe_pickle import (
-    ALLOWANCE,
-    FormatError,
-    load_npy_bytes,
-    name_errors,
-    parse_npy_header,
-    read_file,
-)
+from amn_core.formats.pickles.files import ALLOWANCE, load_npy_bytes, name_errors, parse_npy_header, read_file
+from amn_core.formats.pickles.names import as_dtype, check_shape, parse_dtype
+from amn_core.formats.pickles.parts import Budget
+from amn_core.formats.pickles.torch_files import is_archive, is_torch_archive, is_torch_pickle, load_torch_bytes
 from amn_core.formats.strangers import describe_stranger
-from amn_core.formats.torch_files import is_archive, is_torch_archive, is_torch_pickle, load_torch_bytes
 
 MAX_MEMBERS = 64
 MAX_MEMBER_BYTES = 1 << 28

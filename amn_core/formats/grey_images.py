@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from amn_core.formats.safe_pickle import FormatError
+from amn_core.formats.errors import FormatError
 
 GREY_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 GREY_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from amn_core.constants import COCO_CLASSES, IGNORE_INDEX, VOC_CLASSES, VOC_PALETTE
-from amn_core.formats.safe_pickle import FormatError
+from amn_core.formats.errors import FormatError
 
 WHITE = 0xFFFFFF
 SPREAD = 257  # 8 bits in 16: 255 becomes 65535

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.map_keys import describe_kind
-from amn_core.formats.safe_pickle import FormatError
 
 MAX_PLANES = 512
 MAX_NUMBERS = 1 << 28

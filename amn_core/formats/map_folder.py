@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import CLASS_IMAGES, RawMap, read_raw_map
 from amn_core.formats.grey_images import GREY_SUFFIXES, read_grey_image
 from amn_core.formats.map_arrays import check_planes
 from amn_core.formats.map_keys import parse_name
-from amn_core.formats.safe_pickle import FormatError
 
 MAP_SUFFIXES = (".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth")
 COCO_NAME = re.compile(r"(?:COCO_(?:train|val|test)\d{4}_)?0*(\d{1,12})$")

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from amn_core.formats.safe_pickle import FormatError
+from amn_core.formats.errors import FormatError
 
 MAX_KEYS = 512
 KEY_ENTRIES = ("keys", "keys_gt", "fg_cls", "class_ids", "label", "labels", "classes")

@@ -4,13 +4,13 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from amn_core.constants import IGNORE_INDEX, VOC_PALETTE
 from amn_core.formats.errors import DataError, FormatError
 from amn_core.formats.files import write_bytes
-
-MAX_PIXELS = 50_000_000
+from amn_core.formats.label_pixels import decode_labels
+from amn_core.formats.strangers import describe_stranger, take_first_line
 
 MAX_PIXELS = 50_000_000
 
@@ -39,43 +39,41 @@ def save_mask(path: str | Path, labels: np.ndarray, palette: bool = True) -> Non
     write_bytes(Path(path), buffer.getvalue())
 
 
-def load_mask(path: str | Path) -> np.ndarray:
-    """Load a mask of class indices: grayscale, with a palette, or painted in the colours of VOC.
+def load_mask(path: str | Path, n_classes: int = 256) -> np.ndarray:
+    """Load a mask of labels as a PNG of any mode holds them; see `amn_core.formats.label_pixels`.
+
+    Args:
+        n_classes: number of classes with background, so that colours of later classes are not taken for VOC's.
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8; values of `n_classes` and more are left to the caller.
 
     Raises:
-        FormatError: no such file, not a PNG, broken, too large, or a colour that is no class of VOC.
+        FormatError: no such file, not a PNG, broken, too large, or pixels that are no labels.
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise FormatError(f"{path}: {image.width}×{image.height} is more than {MAX_PIXELS:,} pixels")
-            if image.mode in ("P", "L", "1"):
-                return np.array(image, dtype=np.uint8)
-            if image.mode == "RGB":
-                return find_colours(np.asarray(image), path)
-            raise FormatError(f"{path}: a mask must be a palette, grayscale or RGB image, not {image.mode}")
-    except FormatError:
-        raise
+            check_pixels(image, str(path))
+            return decode_labels(image, n_classes)
+    except FormatError as error:
+        raise FormatError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except FileNotFoundError:
         raise FormatError(f"{path}: no such mask") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, met before `check_pixels` can look
+        raise FormatError(f"{path}: more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first") from None
+    except UnidentifiedImageError:
+        raise FormatError(f"{path}: broken mask ({describe_start(path)}); save it as PNG") from None
     except Exception as error:  # decoders raise many kinds; all of them mean a broken file
-        raise FormatError(f"{path}: broken mask ({error})") from None
+        raise FormatError(f"{path}: broken mask ({take_first_line(error)})") from None
 
 
-def find_colours(image: np.ndarray, path: str | Path) -> np.ndarray:
-    """Turn the colours of VOC's palette, (H, W, 3) uint8, into class indices (H, W) uint8."""
-    shifts = np.array([16, 8, 0])
-    colours = (VOC_PALETTE.astype(np.int64) << shifts).sum(axis=1)
-    order = np.argsort(colours, kind="stable")
-    wanted = (image.astype(np.int64) << shifts).sum(axis=2)
-    labels = order[np.minimum(np.searchsorted(colours[order], wanted), 255)]
-    if (colours[labels] != wanted).any():
-        wrong = image[colours[labels] != wanted][0].tolist()
-        raise FormatError(f"{path}: the colour {wrong} is no class of VOC; save class indices instead of colours")
-    return labels.astype(np.uint8)
+def describe_start(path: str | Path) -> str:
+    """Describe what a file is that is no PNG, by its first bytes."""
+    with Path(path).open("rb") as file:
+        start = file.read(64)
+    if start.startswith(b"\xff\xd8\xff"):
+        return "a JPEG, whose compression changes labels"
+    return describe_stranger(start).removeprefix("is ") or "not a PNG"
 
 
 def split_mask(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,32 +94,21 @@ def check_pixels(image: Image.Image, name: str) -> None:
     """Refuse an image before it is decoded if its header announces more than `MAX_PIXELS` pixels."""
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise DataError(
+        raise FormatError(
             f"{name}: {width}×{height} is more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller first"
         )
 
 
 def load_label_image(path: Path, n_classes: int) -> np.ndarray:
-    """Load a mask of class indices, stored as palette or greyscale PNG.
+    """Load a mask of class indices, as a PNG of any mode holds them.
 
     Returns:
         (H, W) uint8: 0 background, class, 255 ignore.
 
     Raises:
-        DataError: missing, broken, in colour without a palette, or an index of `n_classes` or more.
+        DataError: what `load_mask` finds, or an index of `n_classes` or more.
     """
-    try:
-        with Image.open(path) as image:
-            check_pixels(image, str(path))
-            if image.mode not in ("P", "L", "1"):
-                raise DataError(f"{path}: a mask must be a palette or greyscale image, not {image.mode}")
-            labels = np.array(image, dtype=np.uint8)
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such mask") from None
-    except Exception as error:
-        raise DataError(f"{path}: broken mask ({error})") from None
+    labels = load_mask(path, n_classes)
     check_labels(labels, n_classes, str(path))
     return labels
 

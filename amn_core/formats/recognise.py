@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import KEYS_ONLY, NO_PLANES, Layout, RawMap
 from amn_core.formats.maps import resize_maps
 from amn_core.formats.readings import (
@@ -26,7 +27,6 @@ from amn_core.formats.readings import (
     rate_shape,
     take_planes,
 )
-from amn_core.formats.safe_pickle import FormatError
 
 BACKGROUNDS = ("none", "plane", "last", "key 0", "padded keys")
 KEY_BASES = ("auto", "0", "1", CATEGORIES)
@@ -287,7 +287,7 @@ def scale_integers(planes: np.ndarray, top: int) -> np.ndarray:
     low, high = (int(planes.min()), int(planes.max())) if planes.size else (0, 0)
     top = top or 1
     if low < 0 or high > top:
-        raise FormatError(f"integers from {low} to {high} in a folder where {top} stands for 1; save its maps as floats")
+        raise FormatError(f"integers from {low} to {high} in a folder where {top} stands for 1; save them as floats")
     return planes.astype(np.float32) / np.float32(top)
 
 

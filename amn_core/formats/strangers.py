@@ -24,3 +24,8 @@ def describe_stranger(content: bytes) -> str:
         return "empty"
     start = bytes(content[:64]).lstrip().lower()
     return next((f"is {text}" for sign, text in STARTS if start.startswith(sign)), "")
+
+
+def take_first_line(error: BaseException, most: int = 120) -> str:
+    """Take the first line of what a decoder says, cut to a length; its name if it says nothing."""
+    return (str(error).splitlines() or [""])[0][:most] or type(error).__name__

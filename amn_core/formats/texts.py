@@ -3,7 +3,7 @@
 import codecs
 from pathlib import Path
 
-from amn_core.formats.safe_pickle import FormatError
+from amn_core.formats.errors import FormatError
 
 MAX_TEXT_BYTES = 256 << 20
 WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

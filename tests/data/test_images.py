@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from amn_core.data import DataError, load_image, load_label_image
-from amn_core.data import images as images_module
+from amn_core.formats import masks as masks_module
 
 
 def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -45,14 +45,15 @@ def test_exif_orientation_turns_the_image_unless_told_not_to() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"<svg/>", encode(Image.new("RGB", (64, 64)))[:60]])
+    "content", [b"", b"GIF89a", encode(Image.new("RGB", (4, 4)), "EPS"), encode(Image.new("RGB", (4, 4)), "GIF"),
+                 b"\x89PNG\r\n\x1a\n", b"<svg/>", encode(Image.new("RGB", (64, 64)))[:60]])
 def test_broken_files_are_refused(content: bytes) -> None:
     with pytest.raises(DataError, match=r"^photo: (not an image|broken image)"):
         load_image(content, name="photo")
 
 
 def test_too_many_pixels_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images_module, "MAX_PIXELS", 50)
+    monkeypatch.setattr(masks_module, "MAX_PIXELS", 50)
     with pytest.raises(DataError, match="10×10"):
         load_image(encode(Image.new("RGB", (10, 10))))
 
@@ -63,8 +64,8 @@ def test_masks_must_be_indices_of_known_classes(tmp_path: Path) -> None:
     assert load_label_image(path, 4).tolist() == [[0, 3, 255]]
     with pytest.raises(DataError, match="label 3 is outside 0–2"):
         load_label_image(path, 3)
-    Image.new("RGB", (3, 1)).save(path)
-    with pytest.raises(DataError, match="not RGB"):
+    Image.new("RGB", (3, 1), (1, 2, 3)).save(path)
+    with pytest.raises(DataError, match=r"mask\.png: the colour \[1, 2, 3\] is no class"):
         load_label_image(path, 4)
     with pytest.raises(DataError, match="no such mask"):
         load_label_image(tmp_path / "none.png", 4)

@@ -119,7 +119,8 @@ def test_normalisations_follow_their_definitions():
 
 
 @pytest.mark.parametrize("content,message", [
-    ({"keys": np.array([1]), "cam": np.full((1, 2, 2), np.nan)}, "NaN"), ({"cam": np.zeros((600, 2, 513))}, "600, 2, 513"),
+    ({"keys": np.array([1]), "cam": np.full((1, 2, 2), np.nan)}, "NaN"),
+    ({"cam": np.zeros((600, 2, 513))}, "600, 2, 513"),
     ({"keys": np.array([0.5]), "cam": np.zeros((1, 2, 2))}, "expected the numbers of the classes"),
     ({"keys": np.array([1])}, "no maps among"), ({0: np.zeros((2, 2)), 1: np.zeros((2, 3))}, "differ in size"),
     ({0: "text"}, "one \\(H, W\\) array"), ("text", "instead of maps"),

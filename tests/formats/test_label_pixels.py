@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from amn_core.constants import VOC_PALETTE
+from amn_core.formats.errors import FormatError
 from amn_core.formats.label_pixels import decode_labels
-from amn_core.formats.safe_pickle import FormatError
 
 
 def draw_labels(classes: tuple[int, ...] = (0, 15, 12, 255), seed: int = 0) -> np.ndarray:

@@ -28,9 +28,12 @@ def test_mask_survives_a_round_trip(tmp_path, palette):
 def test_mask_in_colours_is_read_and_a_foreign_colour_is_named(tmp_path):
     Image.fromarray(VOC_PALETTE[LABELS]).save(tmp_path / "a.png")
     np.testing.assert_array_equal(load_mask(tmp_path / "a.png"), LABELS)
-    Image.fromarray(np.full((2, 2, 3), 7, np.uint8)).save(tmp_path / "b.png")
-    with pytest.raises(FormatError, match=r"\[7, 7, 7\] is no class"):
+    Image.fromarray(np.full((2, 2, 3), (7, 8, 9), np.uint8)).save(tmp_path / "b.png")
+    with pytest.raises(FormatError, match=r"b\.png: the colour \[7, 8, 9\] is no class"):
         load_mask(tmp_path / "b.png")
+    Image.fromarray(VOC_PALETTE[LABELS]).save(tmp_path / "c.png", "JPEG")
+    with pytest.raises(FormatError, match=r"c\.png: broken mask \(a JPEG, whose compression changes labels\)"):
+        load_mask(tmp_path / "c.png")
 
 
 def test_mask_errors_name_the_file(tmp_path):

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES, VOC_CLASSES
+from amn_core.formats.errors import FormatError
 from amn_core.formats.map_folder import open_map_folder
 from amn_core.formats.recognise import ReadOptions, interpret_map, recognise
-from amn_core.formats.safe_pickle import FormatError
 from tests.formats.layouts import add_background, make_maps, save_dict
 
 IDS = ("2007_000001", "2007_000002", "2007_000003")
@@ -168,7 +168,8 @@ def test_every_spelling_of_the_same_maps_is_read_alike(spelling, tmp_path):
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_maps_of_0_and_1_are_0_and_1_in_every_type(dtype, tmp_path):
     cams = [(make_maps(len(ids), *SIZE, seed=i) > 0.5).astype(np.float32) for i, ids in enumerate(LABELS)]
-    write_all(tmp_path, lambda path, cam, ids: save_dict(path, {"keys": zero_based(ids), "cam": cam.astype(dtype)}), cams)
+    write_all(tmp_path, lambda path, cam, ids: save_dict(
+        path, {"keys": zero_based(ids), "cam": cam.astype(dtype)}), cams)
     for (cam, _), written in zip(read_all(tmp_path)[1], cams, strict=True):
         np.testing.assert_array_equal(cam, written)
 
@@ -186,7 +187,8 @@ def test_integers_beyond_those_of_the_sample_are_refused(tmp_path):
 
 EMPTY = {
     "keys alone": {"keys": np.zeros(0, np.int64)}, "keys alone, a tensor": {"keys": torch.zeros(0)},
-    "no planes": {"keys": torch.zeros(0, dtype=torch.int64), "cam": torch.zeros(0, 3, 4), "high_res": np.zeros((0, 12, 16))},
+    "no planes": {
+        "keys": torch.zeros(0, dtype=torch.int64), "cam": torch.zeros(0, 3, 4), "high_res": np.zeros((0, 12, 16))},
     "nothing": {}, "None": {"keys": np.zeros(0, np.int64), "cam": None, "high_res": None},
     "lists": {"keys": [], "cam": []}, "flat": {"keys": np.zeros(0), "high_res": np.zeros(0, np.float32)},
     "background alone": {"keys": np.zeros(0, np.int64), "high_res": np.ones((1, 12, 16), np.float32)},
@@ -198,7 +200,7 @@ EMPTY = {
 def test_image_without_a_label_is_background_in_every_spelling(spelling, tmp_path):
     save_dict(tmp_path / f"{IDS[0]}.npy", {"keys": np.array([2, 6]), "high_res": make_maps(2, *SIZE)})
     save_dict(tmp_path / f"{IDS[1]}.npy", EMPTY[spelling])
-    known, maps = read_all(tmp_path, ids=IDS[:2], labels=([3, 7], []))
+    _, maps = read_all(tmp_path, ids=IDS[:2], labels=([3, 7], []))
     assert maps[0][1].tolist() == [3, 7] and maps[1][1].tolist() == [] and len(maps[1][0]) == 0
 
 
@@ -214,7 +216,7 @@ def test_image_with_background_alone_is_background(layout, tmp_path):
     else:
         np.save(tmp_path / f"{IDS[0]}.npy", spread(cam, [3, 7]))
         np.save(tmp_path / f"{IDS[1]}.npy", spread(cam[:0], []))
-    known, maps = read_all(tmp_path, ids=IDS[:2], labels=([3, 7], []))
+    _, maps = read_all(tmp_path, ids=IDS[:2], labels=([3, 7], []))
     np.testing.assert_array_equal(maps[0][0], cam)
     assert maps[1][1].tolist() == []
 
@@ -311,7 +313,7 @@ def test_folder_names_what_is_there_instead(tmp_path):
         open_map_folder(tmp_path, IDS, VOC_CLASSES)
     for split in ("one", "two"):
         np.save(make_folder(tmp_path / split) / f"{IDS[0]}.npy", np.zeros(SIZE))
-    with pytest.raises(FormatError, match="two files belong to 2007_000001: one/2007_000001.npy and two/"):
+    with pytest.raises(FormatError, match=r"two files belong to 2007_000001: one/2007_000001\.npy and two/"):
         open_map_folder(tmp_path, IDS, VOC_CLASSES)
 
 
