@@ -65,6 +65,17 @@ def decode_labels(image: Image.Image, n_classes: int = 256) -> np.ndarray:
     raise FormatError(f"a mask must be a palette, grey or RGB image, not {image.mode}; save class indices as 8-bit PNG")
 
 
+def decode_swapped(image: Image.Image, n_classes: int = 256) -> np.ndarray:
+    """Decode an open label image whose colours have red and blue exchanged; see `decode_labels`.
+
+    Raises:
+        FormatError: no image in colours, or colours that are no classes.
+    """
+    if image.mode not in ("P", "RGB", "RGBA"):
+        raise FormatError(f"a {image.mode} image has no colours to exchange")
+    return decode_colours(np.asarray(image.convert("RGB"))[..., ::-1], n_classes)
+
+
 def decode_palette(indices: np.ndarray, palette: np.ndarray, n_classes: int) -> np.ndarray:
     """Read an image with a palette by VOC's colours where they are, else by index.
 

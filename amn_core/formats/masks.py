@@ -1,6 +1,7 @@
 """Masks of class indices as PNG: grayscale as IRN's code writes them, or with the palette of VOC to look at."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from amn_core.constants import IGNORE_INDEX, VOC_PALETTE
 from amn_core.formats.errors import DataError, FormatError
 from amn_core.formats.files import write_bytes
-from amn_core.formats.label_pixels import decode_labels
+from amn_core.formats.label_pixels import decode_labels, decode_swapped
 from amn_core.formats.strangers import describe_stranger, take_first_line
 
 MAX_PIXELS = 50_000_000
@@ -39,11 +40,19 @@ def save_mask(path: str | Path, labels: np.ndarray, palette: bool = True) -> Non
     write_bytes(Path(path), buffer.getvalue())
 
 
-def load_mask(path: str | Path, n_classes: int = 256) -> np.ndarray:
+def load_swapped_mask(path: str | Path, n_classes: int = 256) -> np.ndarray:
+    """Load a mask whose colours have red and blue exchanged; see `load_mask`."""
+    return load_mask(path, n_classes, decode_swapped)
+
+
+def load_mask(
+    path: str | Path, n_classes: int = 256, decode: Callable[[Image.Image, int], np.ndarray] = decode_labels
+) -> np.ndarray:
     """Load a mask of labels as a PNG of any mode holds them; see `amn_core.formats.label_pixels`.
 
     Args:
         n_classes: number of classes with background, so that colours of later classes are not taken for VOC's.
+        decode: what turns the open image into labels.
 
     Returns:
         (H, W) uint8; values of `n_classes` and more are left to the caller.
@@ -54,7 +63,7 @@ def load_mask(path: str | Path, n_classes: int = 256) -> np.ndarray:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             check_pixels(image, str(path))
-            return decode_labels(image, n_classes)
+            return decode(image, n_classes)
     except FormatError as error:
         raise FormatError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except FileNotFoundError:
