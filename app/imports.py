@@ -23,7 +23,8 @@ def build_config(values: dict[str, Any]) -> ImportConfig:
     Raises:
         ValueError: no whole path of a folder, or a text that a command would take for an option.
     """
-    texts = {key: str(value or "").strip() for key, value in values.items()}
+    switches = {key: value for key, value in values.items() if isinstance(value, bool)}
+    texts = {key: str(value or "").strip() for key, value in values.items() if key not in switches}
     folder = Path(texts["maps"]).expanduser()
     if not texts["maps"] or not folder.is_absolute() or not folder.is_dir():
         raise ValueError("Give the whole path of a folder on this machine, from the root: the one with the files.")
@@ -31,7 +32,7 @@ def build_config(values: dict[str, Any]) -> ImportConfig:
         if texts[key].startswith("-"):
             raise ValueError(f"The {key} {texts[key]!r} begins with a dash: choose another.")
     name = (texts["name"] or folder.resolve().name)[:LONGEST_NAME]
-    return ImportConfig(**(texts | {"maps": str(folder.resolve()), "name": name}))
+    return ImportConfig(**(texts | switches | {"maps": str(folder.resolve()), "name": name}))
 
 
 def describe_folder(config: ImportConfig) -> str:

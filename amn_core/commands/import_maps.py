@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.commands.import_checks import check_files, check_ground_truth, check_maps, choose_numbering, spread
 from amn_core.commands.import_plan import ImportConfig, ImportPlan
-from amn_core.commands.import_report import build_meta, build_report
+from amn_core.commands.import_report import SHOWN, build_meta, build_report
 from amn_core.compute.parallel import run_chunks
-from amn_core.constants import COCO_CLASSES
 from amn_core.data import DataError, Dataset, load_dataset
-from amn_core.formats.coco_labels import SAMPLED, find_writing, read_mask
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.map_folder import MapFolder, open_map_folder
 from amn_core.formats.maps import TOP, compute_map_size, quantise_maps, resize_maps, save_levels
-from amn_core.formats.masks import load_mask, split_mask
+from amn_core.formats.masks import split_mask
+from amn_core.formats.numbering import load_numbered
 from amn_core.formats.pickles.files import name_errors
 from amn_core.formats.recognise import (
     ReadOptions,
@@ -87,9 +87,13 @@ def build_plan(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> Imp
     choose_scoring(config, dataset)  # a wrong name is an error before the work, not after
     out = config.out or str(Path("runs") / (re.sub(r"[^\w.-]+", "-", name).strip("-.").lower() or "imported"))
     config = replace(config, name=name)
+    check_files(config, folder)
+    check_ground_truth(config, dataset)
     if folder.kind == "masks":
-        return ImportPlan(config, out, None, folder.fingerprint, find_numbering(config, dataset, folder))
-    return ImportPlan(config, out, recognise_folder(config, dataset, folder), folder.fingerprint)
+        return ImportPlan(config, out, None, folder.fingerprint, choose_numbering(config, dataset, folder))
+    recognised = recognise_folder(config, dataset, folder)
+    check_maps(config, recognised)
+    return ImportPlan(config, out, recognised, folder.fingerprint)
 
 
 def choose_scoring(config: ImportConfig, dataset: Dataset) -> dict[str, Any]:
@@ -105,39 +109,33 @@ def choose_scoring(config: ImportConfig, dataset: Dataset) -> dict[str, Any]:
     return {key: value for key, value in scoring.items() if value}
 
 
-def find_numbering(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> str:
-    """Find how finished masks number their classes: on COCO in three ways, elsewhere in one.
-
-    Raises:
-        DataError: values that fit none, or several that name different classes.
-    """
-    if dataset.class_names != COCO_CLASSES:
-        return "80"
-    labels = {folder.files[i][0][1]: dataset.class_ids(i) for i in dataset.ids if i in folder.files}
-    spread = list(labels)[::max(1, len(labels) // SAMPLED)]
-    return find_writing(spread, Path(config.maps), labels, skip_broken=True)
-
-
 def recognise_folder(config: ImportConfig, dataset: Dataset, folder: MapFolder) -> Recognised:
     """Recognise what the maps of a folder mean from a sample, spread over the split."""
     options = ReadOptions(config.entry, config.key_base, config.background, config.normalisation)
-    ids = [image_id for image_id in dataset.ids if image_id in folder.files]
-    ids = [ids[i] for i in np.unique(np.linspace(0, len(ids) - 1, min(SAMPLES, len(ids))).astype(int))]
-    raws, used, problems = [], [], []
+    ids = spread([image_id for image_id in dataset.ids if image_id in folder.files], SAMPLES)
+    raws, labels, sizes, names, problems = [], [], [], [], []
     for image_id in ids:
         try:
-            raws.append(folder.read(image_id, dataset.class_names, config.entry))
-            used.append(image_id)
-        except RefusedError:
-            raise
-        except FormatError as error:
+            raw, present = folder.read(image_id, dataset.class_names, config.entry), dataset.class_ids(image_id)
+            size = find_size(dataset, image_id)
+        except RefusedError as error:
+            if not config.skip_broken:
+                raise
             problems.append(error)
+        except DataError as error:
+            problems.append(error)
+        else:
+            raws, labels, sizes = [*raws, raw], [*labels, present], [*sizes, size]
+            names.append(str(folder.files[image_id][0][1]))
     if not raws:
         raise problems[0]
-    gts = [dataset.gt(image_id) for image_id in used]
-    labels = [dataset.class_ids(image_id) for image_id in used]
-    sizes = [None if gt is None else gt.shape for gt in gts]
-    return recognise(raws, labels, sizes, len(dataset.class_names), options)
+    return recognise(raws, labels, sizes, len(dataset.class_names), options, names)
+
+
+def find_size(dataset: Dataset, image_id: str) -> tuple[int, int]:
+    """Find height and width of an image: those of its ground truth, else its own."""
+    gt = dataset.gt(image_id)
+    return dataset.image(image_id).shape[:2] if gt is None else gt.shape
 
 
 def describe_plan(plan: ImportPlan) -> dict[str, Any]:
@@ -180,11 +178,12 @@ def import_some(plan: ImportPlan, ids: Sequence[str]) -> None:
     """Import some images: keep their maps, and write their counts and a note as one part."""
     dataset, folder = open_again(plan.config, plan.fingerprint)
     builder = CountsBuilder(dataset.class_names)
-    note: dict[str, Any] = {"ids": list(ids), "broken": {}, "without_ground_truth": [], "clipped": 0, "confusion": 0}
+    note: dict[str, Any] = {"ids": list(ids), "broken": {}, "without_ground_truth": [], "clipped": 0, "confusion": 0,
+                            "resized": {}, "strays": []}
     for image_id in ids:
         try:
             import_one(plan, dataset, folder, image_id, builder, note)
-        except (FormatError, DataError) as error:
+        except DataError as error:
             note["broken"][image_id] = str(error)
     note["confusion"] = np.asarray(note["confusion"]).tolist()
     path = Path(plan.out) / "parts" / f"{ids[0]}.npz"
@@ -199,11 +198,15 @@ def import_one(
     gt = dataset.gt(image_id)
     size = dataset.image(image_id).shape[:2] if gt is None else gt.shape
     if plan.recognised is None:
-        cam, class_ids, gt = read_finished_mask(plan, folder, image_id, size, gt, note, len(dataset.class_names))
+        cam, class_ids, gt = read_finished_mask(plan, dataset, folder, image_id, size, gt, note)
     else:
         cam, class_ids = read_maps(plan, dataset, folder, image_id)
         note["clipped"] += bool(cam.size and (cam.min() < -1e-6 or cam.max() > 1 + 1e-6))
+        if len(cam) and cam.shape[1:] != tuple(size):
+            note["resized"][image_id] = list(cam.shape[1:])
         cam = fit_maps(cam, *size)
+    if not np.isin(class_ids, dataset.class_ids(image_id)).all():
+        note["strays"].append(image_id)
     cam = keep_maps(plan, image_id, cam, class_ids, size)
     if gt is None:
         note["without_ground_truth"].append(image_id)
@@ -222,8 +225,8 @@ def read_maps(
 
 
 def read_finished_mask(
-    plan: ImportPlan, folder: MapFolder, image_id: str, size: tuple[int, int], gt: np.ndarray | None,
-    note: dict[str, Any], n_classes: int,
+    plan: ImportPlan, dataset: Dataset, folder: MapFolder, image_id: str, size: tuple[int, int],
+    gt: np.ndarray | None, note: dict[str, Any],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Read a finished mask as maps of 0 and 255, with the ground truth as the treatment of 255 wants it.
 
@@ -231,8 +234,8 @@ def read_finished_mask(
         FormatError, DataError: a broken file, another size than the ground truth (labels are not resized), or a
             class that is none.
     """
-    path = folder.files[image_id][0][1]
-    labels = load_mask(path) if plan.written_as == "80" else read_mask(path, plan.written_as)
+    path, n_classes = folder.files[image_id][0][1], len(dataset.class_names)
+    labels = load_numbered(path, n_classes, plan.numbering, dataset.class_ids(image_id))
     if labels.shape != tuple(size):
         raise FormatError(f"{path}: mask is {labels.shape[0]}×{labels.shape[1]} but the image is {size[0]}×{size[1]}")
     levels, class_ids = split_mask(labels)
@@ -280,10 +283,14 @@ def finish_import(plan: ImportPlan, dataset: Dataset, folder: MapFolder) -> dict
         raise FormatError(f"{plan.config.data}: no image of the split {plan.config.split} has ground truth to count on")
     present = set(counts.image_ids)
     counts = counts.select([image_id for image_id in dataset.ids if image_id in present])
+    if not (counts.decision_gt > 0).any():
+        raise FormatError(
+            f"{plan.config.data}: the ground truth of all {len(counts.image_ids)} images holds no pixel of a class, so "
+            "nothing can be scored; write 1 and up for the classes (255 is left out)")
     save_counts(Path(plan.out) / "counts.npz", counts)
     scoring = choose_scoring(plan.config, dataset)
     meta = build_meta(plan.config, plan.recognised, dataset, len(counts.image_ids), scoring)
-    report = build_report(Run(Path(plan.out), meta), plan, dataset, folder.files, notes, broken)
+    report = build_report(Run(Path(plan.out), meta), plan, dataset, folder, notes, broken)
     run = save_run(plan.out, meta | {"import": {"plan": describe_plan(plan), "report": report}})
     shutil.rmtree(Path(plan.out) / "parts")
     return report | {"run": str(run.path)}

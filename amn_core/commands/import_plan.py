@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from amn_core.constants import METHODS
 from amn_core.formats.map_folder import KINDS
-from amn_core.formats.recognise import NORMALISATIONS, Recognised
+from amn_core.formats.numbering import NUMBERINGS
+from amn_core.formats.recognise import ENDS, KEY_BASES, NORMALISATIONS, Recognised
 from amn_core.options import option
 
 KEPT = ("full", "quarter", "none")
@@ -23,8 +24,10 @@ class ImportConfig:
     method: str = option("imported", "method to file it under", choices=METHODS)
     kind: str = option("auto", "maps, or finished masks", choices=KINDS)
     entry: str = option("auto", "entry of a dict or archive that holds the maps")
-    key_base: str = option("auto", "number of the first foreground class in the files", choices=("auto", "0", "1"))
-    background: str = option("auto", "whether the first plane is background", choices=("auto", "none", "first"))
+    key_base: str = option("auto", "number of the first foreground class in the files, or COCO's category ids",
+                           choices=KEY_BASES)
+    background: str = option("auto", "whether the first or the last plane is background", choices=ENDS)
+    numbering: str = option("auto", "how finished masks number their classes", choices=("auto", *NUMBERINGS))
     normalisation: str = option("stored", "maps as stored, divided by their maximum, or stretched to [0, 1]",
                                 choices=NORMALISATIONS)
     unsure: str = option("background", "what 255 in a finished mask counts as", choices=UNSURE)
@@ -35,6 +38,7 @@ class ImportConfig:
     protocol: str = option("", "averaging rule, kept likewise; by default that noted by an export, else irn")
     workers: int = option(0, "processes; 0 for one a core")
     skip_broken: bool = option(False, "leave out files that are broken or do not fit")
+    insist: bool = option(False, "import although classes disagree with the image labels")
 
 
 @dataclass(frozen=True)
@@ -45,4 +49,4 @@ class ImportPlan:
     out: str
     recognised: Recognised | None
     fingerprint: str
-    written_as: str = "80"  # finished masks of COCO: their numbering (amn_core.formats.coco_labels)
+    numbering: str = "stored"  # of finished masks

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amn_core.data import Dataset, name_ground_truth
+from amn_core.formats.map_folder import MapFolder
+from amn_core.formats.numbering import WORDS
 from amn_core.formats.recognise import Recognised
 from amn_core.formats.runs import Run, describe_data
 from amn_core.scoring import choose_classes, score_run
@@ -17,15 +19,16 @@ if TYPE_CHECKING:
     from amn_core.commands.import_plan import ImportConfig, ImportPlan
 
 SHOWN = 10
-NUMBERINGS = {"80": "", "91": ", in COCO's own ids", "80+91": ", their classes raised by 91"}
+# Reports tell of the odd map of another size; where this share of them has one, the folder is made so.
+FEW = 0.5
 
 
 def build_report(
-    run: Run, plan: "ImportPlan", dataset: Dataset, files: Mapping[str, Any], notes: Sequence[dict[str, Any]],
+    run: Run, plan: "ImportPlan", dataset: Dataset, folder: MapFolder, notes: Sequence[dict[str, Any]],
     broken: dict[str, str],
 ) -> dict[str, Any]:
     """Build what the command reports of a run that has its counts; see `run_import`."""
-    missing = [image_id for image_id in dataset.ids if image_id not in files]
+    missing = [image_id for image_id in dataset.ids if image_id not in folder.files]
     without = sorted(image_id for note in notes for image_id in note["without_ground_truth"])
     summary, recognised = score_run(run), plan.recognised
     report = {
@@ -35,12 +38,24 @@ def build_report(
         "clipped": sum(note["clipped"] for note in notes), "kind": run.meta["kind"],
         "peak_miou": summary.peak_miou,
         "peak_threshold": None if run.is_masks else summary.peak_threshold, "classes": list(run.scored_classes),
-    }
+        "strangers": len(folder.strangers), "strangers_names": list(folder.strangers[:SHOWN]),
+    } | collect_odd(notes)
     if recognised is None:
-        return report | {
-            "recognised": {"description": "finished masks" + NUMBERINGS[plan.written_as]},
-            "masks": score_masks(run, notes)}
+        words = "" if plan.numbering == "stored" else f", read {WORDS[plan.numbering]}"
+        return report | {"recognised": {"description": "finished masks" + words}, "masks": score_masks(run, notes)}
     return report | {"recognised": asdict(recognised) | {"description": recognised.describe()}}
+
+
+def collect_odd(notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Collect what is odd about single files: maps of another size than most, and classes that their image lacks."""
+    done = sum(len(note["ids"]) for note in notes)
+    resized = {image_id: size for note in notes for image_id, size in note.get("resized", {}).items()}
+    strays = sorted(image_id for note in notes for image_id in note.get("strays", []))
+    few = resized if len(resized) < FEW * done else {}
+    return {
+        "resized": len(few), "resized_ids": [f"{i} ({h}×{w})" for i, (h, w) in list(few.items())[:SHOWN]],
+        "strays": len(strays), "strays_ids": strays[:SHOWN],
+    }
 
 
 def score_masks(run: Run, notes: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -105,12 +120,19 @@ def format_report(report: Mapping[str, Any]) -> str:
     ]
     if report.get("classes"):
         lines.append(f"averaged over {', '.join(report['classes'])}")
-    for key, text in (("missing", "without a file"), ("without_ground_truth", "without ground truth")):
-        if report[key]:
+    for key, text in (
+        ("missing", "without a file"), ("without_ground_truth", "without ground truth"),
+        ("resized", "whose maps have another size than the others, resized"),
+        ("strays", "with a class that their labels lack"),
+    ):
+        if report.get(key):
             lines.append(f"{report[key]} images {text}: {', '.join(report[key + '_ids'])}"
                          + (" …" if report[key] > len(report[key + "_ids"]) else ""))
     if report["broken_files"]:
-        lines.append(f"{report['broken_files']} broken files left out: {'; '.join(report['broken'].values())}")
+        lines.append(f"{report['broken_files']} broken files left out: {'; '.join(report['broken'].values())}"
+                     + (" …" if report["broken_files"] > len(report["broken"]) else ""))
+    if report.get("strangers"):
+        lines.append(f"{report['strangers']} files left out that name no class: {', '.join(report['strangers_names'])}")
     if report["clipped"]:
         lines.append(f"{report['clipped']} images with values outside [0, 1], cut off there: choose a normalisation")
     if "masks" in report:

@@ -9,7 +9,8 @@ import numpy as np
 
 from amn_core.data.images import load_image
 from amn_core.formats.errors import DataError
-from amn_core.formats.masks import load_label_image
+from amn_core.formats.masks import check_labels, load_label_image
+from amn_core.formats.numbering import load_numbered, read_note
 
 
 class Dataset(Protocol):
@@ -63,11 +64,28 @@ class FileDataset:
     def gt(self, image_id: str) -> np.ndarray | None:
         """Load the ground truth of one image, (H, W) uint8; None if it has none."""
         path = self.mask_paths.get(image_id)
-        return None if path is None else load_label_image(path, len(self.class_names))
+        return None if path is None else load_truth(path, len(self.class_names), lambda: self.labels(image_id))
 
     def class_ids(self, image_id: str) -> np.ndarray:
         """Look up the foreground classes of one image, (K,) int64, increasing, 1-based."""
         return self.labels(image_id)
+
+
+def load_truth(path: Path, n_classes: int, find_labels: Callable[[], np.ndarray] | None = None) -> np.ndarray:
+    """Load a mask of ground truth, numbered as a note in its folder says (`amn_core.formats.numbering`).
+
+    Args:
+        find_labels: looks up the classes of the image, if they do not come from the masks.
+
+    Raises:
+        DataError: no mask, or values that are no labels; names the file.
+    """
+    numbering = read_note(path.parent)
+    if numbering == "stored":
+        return load_label_image(path, n_classes)
+    labels = load_numbered(path, n_classes, numbering, () if find_labels is None else find_labels())
+    check_labels(labels, n_classes, str(path))
+    return labels
 
 
 def name_ground_truth(dataset: Dataset) -> str:

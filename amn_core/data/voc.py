@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX, VOC_CLASSES
-from amn_core.data.base import FileDataset, Problem, describe_problems
+from amn_core.data.base import FileDataset, Problem, describe_problems, load_truth
 from amn_core.data.lists import read_id_list
 from amn_core.formats.errors import DataError
 from amn_core.formats.labels import load_cls_labels
-from amn_core.formats.masks import load_label_image
 
 Labels = Callable[[str], np.ndarray]
 MASK_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
@@ -132,7 +131,7 @@ def build_mask_labels(mask_paths: dict[str, Path], n_classes: int) -> Labels:
     def read_mask_labels(image_id: str) -> np.ndarray:
         if image_id not in mask_paths:
             raise DataError(f"{image_id}: no mask to take its labels from")
-        classes = np.unique(load_label_image(mask_paths[image_id], n_classes)).astype(np.int64)
+        classes = np.unique(load_truth(mask_paths[image_id], n_classes)).astype(np.int64)
         return classes[(classes != BACKGROUND) & (classes != IGNORE_INDEX)]
 
     return read_mask_labels

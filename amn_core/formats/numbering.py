@@ -150,27 +150,29 @@ class Diagnosis:
     """How some masks agree with the labels of their images.
 
     Attributes:
-        files: number of masks that were looked at. strays: those that show a class their image lacks, or cannot
-            be read as labels. example: name of the first of them.
+        files: number of masks that were looked at. strays: those that show a class their image lacks.
+        unread: those that cannot be read as labels at all. example: name of the first of either.
         cause: the numbering under which most of them agree, if that explains them; else "".
         explained: masks that agree under it.
     """
 
     files: int
     strays: int
+    unread: int = 0
     example: str = ""
     cause: str = ""
     explained: int = 0
 
     @property
     def share(self) -> float:
-        """Share of the masks that do not agree."""
-        return self.strays / max(self.files, 1)
+        """Share of the masks that do not agree, or cannot be read."""
+        return (self.strays + self.unread) / max(self.files, 1)
 
     def describe(self, what: str = "masks") -> str:
         """Describe it in a sentence."""
-        text = (f"classes that the image labels do not hold are in {self.strays} of {self.files} {what} "
-                f"({self.share:.0%}), such as {self.example}")
+        text = f"classes that the image labels do not hold are in {self.strays} of {self.files} {what}"
+        text += f", and {self.unread} cannot be read as labels" if self.unread else ""
+        text += f" ({self.share:.0%}), such as {self.example}"
         if not self.cause:
             return text
         return f"{text}; read {WORDS[self.cause]}, {self.explained} of {self.files} agree"
@@ -183,8 +185,9 @@ def diagnose(samples: Sequence[Sample], n_classes: int, stored: str = "stored") 
         stored: the numbering that is taken for granted.
     """
     points = [rate_mask(one, stored, n_classes) for one in samples]
-    strays = [one for one, (point, _) in zip(samples, points, strict=True) if point <= 0]
-    if not strays:
+    wrong = [one for one, (point, _) in zip(samples, points, strict=True) if point <= 0]
+    strays = sum(point == 0 for point, _ in points)
+    if not wrong:
         return Diagnosis(len(samples), 0)
     is_coco = n_classes == len(COCO_CLASSES)
     others = [n for n in NUMBERINGS if n != stored and (is_coco or n not in COCO_ONLY)]
@@ -192,8 +195,9 @@ def diagnose(samples: Sequence[Sample], n_classes: int, stored: str = "stored") 
     ranked = sorted(others, key=lambda name: (-sum_points(tried[name]), sum(unsure for _, unsure in tried[name])))
     best = ranked[0]
     agreeing = sum(point > 0 for point, _ in tried[best])
-    explains = agreeing >= 0.9 * len(samples) and sum_points(tried[best]) > sum_points(points) + 0.2 * len(strays)
-    return Diagnosis(len(samples), len(strays), strays[0].name, best if explains else "", agreeing)
+    explains = agreeing >= 0.9 * len(samples) and sum_points(tried[best]) > sum_points(points) + 0.2 * len(wrong)
+    return Diagnosis(
+        len(samples), strays, len(wrong) - strays, wrong[0].name, best if explains else "", agreeing)
 
 
 def sum_points(points: Sequence[tuple[float, float]]) -> float:

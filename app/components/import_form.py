@@ -5,7 +5,8 @@ import streamlit as st
 from amn_core.commands.import_plan import UNSURE, ImportConfig
 from amn_core.commands.progress import read_share
 from amn_core.formats.map_folder import KINDS
-from amn_core.formats.recognise import NORMALISATIONS
+from amn_core.formats.numbering import NUMBERINGS, WORDS
+from amn_core.formats.recognise import ENDS, KEY_BASES, NORMALISATIONS
 from amn_core.jobs import Job
 from app import imports, state
 from app.cache import runs as cached
@@ -13,13 +14,14 @@ from app.components.job_form import list_data
 
 CHOICES = {
     "kind": ("Files are", KINDS, {"auto": "recognised"}),
-    "key_base": ("First class has number", ("auto", "0", "1"), {"auto": "recognised"}),
-    "background": ("First plane is background", ("auto", "none", "first"),
-                   {"auto": "recognised", "none": "no", "first": "yes"}),
+    "key_base": ("First class has number", KEY_BASES, {"auto": "recognised", "categories": "COCO's category ids"}),
+    "background": ("Plane of background", ENDS, {"auto": "recognised"}),
+    "numbering": ("Numbers in masks", ("auto", *NUMBERINGS), WORDS | {"auto": "recognised"}),
     "normalisation": ("Values", NORMALISATIONS,
                       {"stored": "as stored", "max": "divided by the maximum", "minmax": "stretched to 0–1"}),
     "unsure": ("255 in a mask counts as", UNSURE, {"ignore": "left out"}),
 }
+SWITCHES = {"skip_broken": "Leave broken files out", "insist": "Import against the image labels"}
 TAKEN, LISTED = "imports-taken", 3
 
 
@@ -28,7 +30,7 @@ def render_import() -> None:
     with st.form("import", border=True):
         st.markdown("**Maps or masks of another method**: a folder with one file for each image, as its code wrote it. "
                     "Its layout is recognised; files that could run code are refused.")
-        values = render_fields() | render_choices()
+        values = render_fields() | render_choices() | render_switches()
         with st.container(horizontal=True):
             is_look = st.form_submit_button("Look at the files", icon=":material/search:")
             is_start = st.form_submit_button("Import", type="primary", icon=":material/download:")
@@ -63,6 +65,14 @@ def render_choices() -> dict[str, str]:
     return values
 
 
+def render_switches() -> dict[str, bool]:
+    """Render what is to happen with files that are broken or disagree."""
+    fields = ImportConfig.__dataclass_fields__
+    with st.container(horizontal=True):
+        return {key: st.checkbox(label, help=fields[key].metadata["help"].capitalize(), key=f"import-{key}")
+                for key, label in SWITCHES.items()}
+
+
 def answer(values: dict[str, str], is_start: bool) -> None:
     """Say what the files are, and start the import if that is asked for; or say why it cannot be."""
     try:
@@ -72,9 +82,20 @@ def answer(values: dict[str, str], is_start: bool) -> None:
         if is_start:
             imports.start(config)
     except (ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(name_fields(str(error)), icon=":material/error:")
         return
     st.info(text, icon=":material/search:")
+
+
+def name_fields(text: str) -> str:
+    """Name the fields of the form in an error that names the options of the command."""
+    for key, (label, _, names) in CHOICES.items():
+        for value in sorted(CHOICES[key][1], key=len, reverse=True):
+            option = f"--{key.replace('_', '-')} {value}"
+            text = text.replace(option, f"“{names.get(value, value)}” in “{label}”")
+    for key, label in SWITCHES.items():
+        text = text.replace(f"--{key.replace('_', '-')}", f"“{label}”")
+    return text.replace("Pass “", "Choose “").replace("pass “", "choose “")
 
 
 def render_jobs() -> None:
@@ -107,7 +128,7 @@ def render_job(job: Job) -> None:
     report = imports.read_report(job)
     with st.expander(f"{job.title}: {job.state}", expanded=True, icon=":material/download:"):
         if job.error:
-            st.error(job.error, icon=":material/error:")
+            st.error(name_fields(job.error), icon=":material/error:")
         if report:
             st.text(report)
             render_open(job)

@@ -18,6 +18,7 @@ from amn_core.formats.runs import load_run
 from amn_core.sweep import score_confusion
 from tests.formats.layouts import WRITERS, make_maps, save_dict, write_irn
 from tests.formats.test_masks_and_levels import label
+from tests.formats.test_numbering import WRITERS as TEST_WRITERS
 
 IDS = [f"2007_{number:06d}" for number in range(6)]
 LABELS = [[3], [1, 12], [20], [5, 6], [8], [1, 20]]
@@ -297,3 +298,102 @@ def test_export_says_what_the_run_lacks(data, maps, tmp_path):
         run_export(ExportConfig(run=run, format="irn", out=str(tmp_path / "x")))
     with pytest.raises(ValueError, match=f"choose one of {', '.join(FORMATS)}"):
         run_export(ExportConfig(run=run, format="mat", out=str(tmp_path / "x")))
+
+
+def truth(data: str, image_id: str) -> np.ndarray:
+    """The ground truth of an image."""
+    from pathlib import Path
+
+    return load_mask(Path(data.partition(":")[2]) / "masks" / f"{image_id}.png")
+
+
+@pytest.mark.parametrize("numbering", ["luminance", "reduced", "plus-one"])
+def test_masks_of_another_numbering_stop_the_import_and_are_read_when_asked(numbering, data, tmp_path):
+    folder = tmp_path / "pseudo"
+    folder.mkdir()
+    for image_id in IDS:
+        TEST_WRITERS[numbering](folder / f"{image_id}.png", truth(data, image_id))
+    with pytest.raises(FormatError, match=rf"of 6 masks.*6 of 6 agree\. Pass --numbering {numbering} .* --insist"):
+        run_import(config(data, folder, tmp_path))
+    report = run_import(config(data, folder, tmp_path, numbering=numbering))
+    assert report["masks"]["miou"]["ignore"] == 1 and "read as" in report["recognised"]["description"]
+    if numbering == "plus-one":
+        forced = run_import(config(data, folder, tmp_path, insist=True, out=str(tmp_path / "forced"), skip_broken=True))
+        assert forced["strays"] >= 3 and "with a class that their labels lack" in format_report(forced)
+
+
+def test_maps_of_other_classes_stop_the_import_unless_it_is_insisted(data, tmp_path):
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    for i, (image_id, ids) in enumerate(zip(IDS, LABELS, strict=True)):
+        write_irn(folder / f"{image_id}.npy", make_maps(len(ids), *SHAPE, seed=i), (np.array(ids) + 8) % 20 + 1)
+    with pytest.raises(FormatError, match=r"are in 100% of 6 files of maps.*or pass --insist"):
+        run_import(config(data, folder, tmp_path))
+    assert run_import(config(data, folder, tmp_path, insist=True))["strays"] == 6
+
+
+def test_a_key_base_that_disagrees_is_named_as_what_to_leave_out(data, maps, tmp_path):
+    with pytest.raises(FormatError, match="Leave --key-base 1 out"):
+        run_import(config(data, maps, tmp_path, key_base="1"))
+
+
+def test_ground_truth_of_another_numbering_stops_the_import_until_its_note_is_written(data, maps, tmp_path):
+    from pathlib import Path
+
+    expected = run_import(config(data, maps, tmp_path, out=str(tmp_path / "right")))["peak_miou"]
+    masks = Path(data.partition(":")[2]) / "masks"
+    for image_id in IDS:
+        TEST_WRITERS["luminance"](masks / f"{image_id}.png", truth(data, image_id))
+    with pytest.raises(ValueError, match=r"masks of ground truth.*Write luminance into .*mask_values\.txt"):
+        run_import(config(data, maps, tmp_path))
+    (masks / "mask_values.txt").write_text("luminance\n")
+    assert run_import(config(data, maps, tmp_path))["peak_miou"] == expected
+
+
+def test_ground_truth_without_a_class_is_an_error(data, maps, tmp_path):
+    from pathlib import Path
+
+    for image_id in IDS:
+        labels = truth(data, image_id)
+        save_mask(Path(data.partition(":")[2]) / "masks" / f"{image_id}.png", np.where(labels > 0, 255, 0))
+    with pytest.raises(FormatError, match="of all 6 images holds no pixel of a class"):
+        run_import(config(data, maps, tmp_path))
+
+
+def test_one_map_of_another_size_is_named(data, maps, tmp_path):
+    write_irn(maps / f"{IDS[2]}.npy", make_maps(1, 6, 8), np.array(LABELS[2]))
+    report = run_import(config(data, maps, tmp_path))
+    assert report["resized_ids"] == [f"{IDS[2]} (6×8)"] and "another size than the others" in format_report(report)
+
+
+def test_skip_broken_survives_every_broken_file_and_lists_them(data, maps, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return eval, ("1",)
+
+    save_dict(maps / f"{IDS[0]}.npy", {"keys": Bomb()})
+    (maps / f"{IDS[1]}.npy").write_bytes(b"<html>not found</html>")
+    (maps / f"{IDS[2]}.npy").write_bytes((maps / f"{IDS[2]}.npy").read_bytes()[:300])
+    with pytest.raises(FormatError):
+        run_import(config(data, maps, tmp_path))
+    report = run_import(config(data, maps, tmp_path, skip_broken=True))
+    assert report["images"] == 3 and sorted(report["broken"]) == IDS[:3]
+    text = format_report(report)
+    assert "3 broken files left out" in text and "an HTML page" in text and "builtins.eval" in text
+
+
+def test_images_without_a_label_stay_in_the_score(data, maps, tmp_path):
+    from pathlib import Path
+
+    root = Path(data.partition(":")[2])
+    table = (root / "labels.csv").read_text().replace("2007_000002,tvmonitor", "2007_000002,")
+    (root / "labels.csv").write_text(table)
+    save_mask(root / "masks" / f"{IDS[2]}.png", np.zeros(SHAPE, np.uint8))
+    counted = []
+    for spelling in ({}, {"keys": np.zeros(0, np.int64)}, {"keys": [], "cam": [], "high_res": None}):
+        save_dict(maps / f"{IDS[2]}.npy", spelling)
+        run = load_run(run_import(config(data, maps, tmp_path, out=str(tmp_path / f"run{len(counted)}")))["run"])
+        counted.append(score_confusion(run.counts()))
+    assert len(run.counts().image_ids) == 6
+    for one in counted[1:]:
+        np.testing.assert_array_equal(one, counted[0])

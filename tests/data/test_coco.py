@@ -247,8 +247,8 @@ def test_finished_masks_of_a_method_are_imported_in_any_numbering(root, tmp_path
     save_masks(folder, {i: WRITE[written_as](mask.astype(int)) for i, mask in drawn.items()})
     report = run_import(ImportConfig(maps=str(folder), data=spec, out=str(tmp_path / "run"), kind="masks"))
     assert report["peak_miou"] == 1 and report["images"] == len(IDS)
-    said = {"80": "finished masks", "91": "finished masks, in COCO's own ids",
-            "80+91": "finished masks, their classes raised by 91"}
+    said = {"80": "finished masks", "91": "finished masks, read as COCO's category ids",
+            "80+91": "finished masks, read as raised by 91"}
     assert report["recognised"]["description"] == said[written_as]
 
 

@@ -70,7 +70,7 @@ def test_cause_is_found_by_trying_and_reads_the_masks_back(numbering, tmp_path):
         assert found.strays == 0 and found.share == 0
         return
     assert found.cause == numbering and found.share >= 0.5
-    assert f"{found.strays} of 8 masks" in found.describe() and "agree" in found.describe()
+    assert f"are in {found.strays} of 8 masks" in found.describe() and "agree" in found.describe()
     for sample, ids in zip(samples, CLASSES, strict=True):
         expected, read = draw(ids), sample.load(numbering)
         if numbering == "minus-one":
@@ -117,4 +117,4 @@ def test_values_without_a_place_are_refused_and_unreadable_masks_are_strays(tmp_
         load_numbered(tmp_path / "a.png", 21, "luminance")
     (tmp_path / "a.png").write_bytes(b"")
     broken = Sample("a.png", lambda numbering: load_mask(tmp_path / "a.png"), np.array([1]))
-    assert diagnose([broken], 21).strays == 1 and set(WRITERS) | set(COCO_WRITERS) == set(NUMBERINGS)
+    assert diagnose([broken], 21).unread == 1 and set(WRITERS) | set(COCO_WRITERS) == set(NUMBERINGS)
