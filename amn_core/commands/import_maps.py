@@ -16,7 +16,7 @@ import numpy as np
 
 from amn_core.commands.import_checks import check_files, check_ground_truth, check_maps, choose_numbering, spread
 from amn_core.commands.import_plan import ImportConfig, ImportPlan
-from amn_core.commands.import_report import SHOWN, build_meta, build_report
+from amn_core.commands.import_report import build_meta, build_report
 from amn_core.compute.parallel import run_chunks
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.counts import load_counts, save_counts

@@ -11,11 +11,15 @@ from typing import Any
 import torch
 
 from amn_core.formats.files import write_bytes
-from amn_core.formats.official import is_official, read_official
+from amn_core.formats.official import is_official, read_official, strip_parallel
+from amn_core.formats.strangers import describe_stranger, take_first_line
 from amn_core.models import build_model, load_exactly
 
 FORMAT = "amn-checkpoint"
 FORMAT_VERSION = 1
+NEEDED = ("version", "model", "class_names", "state")
+WRAPPINGS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network")
+MOST_WRAPPINGS = 3
 
 
 def save_checkpoint(
@@ -49,11 +53,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         ValueError: no such file, cut short, not a checkpoint of this project or of the official code, one of the
             official code with a wrong tensor, or of a newer version.
     """
-    content = load_plain(path)
+    content = unwrap(load_plain(path))
     if is_official(content):
         return read_official(content, str(path))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: not a checkpoint of this project (no {FORMAT!r} mark) or of the official code")
+    lacks = [name for name in NEEDED if name not in content]
+    if lacks or not isinstance(content["version"], int) or not isinstance(content["state"], dict):
+        raise ValueError(f"{path}: a checkpoint without {', '.join(lacks) or 'its version or weights'}; get it again")
     if content["version"] > FORMAT_VERSION:
         raise ValueError(f"{path}: written by a newer version; update this package")
     return content | {"model": add_label_place(content["model"], content.get("config") or {})}
@@ -71,6 +78,35 @@ def add_label_place(model: dict[str, Any], config: dict[str, Any]) -> dict[str, 
     return model | {"options": options | {"label_at": place}}
 
 
+def unwrap(content: Any) -> Any:
+    """Take a state_dict out of what training code saves around it: ``state_dict``, ``model`` and the like.
+
+    The file of this project, which has its own mark, stays as it is.
+    """
+    for _ in range(MOST_WRAPPINGS):
+        if not isinstance(content, dict) or "format" in content:
+            return content
+        inner = next((content[name] for name in WRAPPINGS if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            return content
+        content = inner
+    return content
+
+
+def load_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Load the tensors of a file by name, without what is saved around them or in front of every name.
+
+    Raises:
+        ValueError: no such file, not readable, or no tensors in it.
+    """
+    content = unwrap(load_plain(path))
+    content = content.get("state", content) if isinstance(content, dict) else {}
+    tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    if not tensors or not all(isinstance(key, str) for key in content):
+        raise ValueError(f"{path}: holds no tensors by name; give a state_dict, as torch.save writes it")
+    return strip_parallel(tensors)
+
+
 def load_plain(path: str | Path) -> Any:
     """Load a file of torch that holds tensors and plain values, and nothing that runs.
 
@@ -78,13 +114,23 @@ def load_plain(path: str | Path) -> Any:
         ValueError: no such file, cut short, or something else in it.
     """
     try:
+        with Path(path).open("rb") as file:
+            stranger = describe_stranger(file.read(64))
+        if stranger:
+            raise ValueError(f"{path}: not a readable checkpoint ({stranger.removeprefix('is ')}); get the file itself")
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ValueError(f"{path}: no such checkpoint") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     except pickle.UnpicklingError:  # its message advises to run what is in the file
         raise ValueError(f"{path}: not a readable checkpoint (no archive of tensors and plain values)") from None
+    except ValueError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{path}: not a readable checkpoint ({take_first_line(error)})") from None
     except Exception as error:  # a broken archive ends in errors of many kinds
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        first_line = take_first_line(error)
         if "weights_only" in first_line:  # of an archive of TorchScript, with the same advice
             first_line = "an archive of code, not of tensors"
         raise ValueError(f"{path}: not a readable checkpoint ({first_line})") from None

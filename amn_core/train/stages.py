@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from amn_core.data import Dataset
+from amn_core.formats.checkpoints import load_state
 from amn_core.models import BACKBONES, build_model
 from amn_core.models.registration import draw_maps
 from amn_core.train.config import TrainConfig
@@ -113,8 +114,10 @@ def build_training_model(config: TrainConfig, n_classes: int) -> tuple[nn.Module
         spread_weights(model.backbone)
     elif config.weights == "imagenet" and config.official:
         model.backbone.load_imagenet(version=WEIGHTS)
+    elif config.weights == "imagenet":
+        model.backbone.load_imagenet()
     else:
-        model.backbone.load_imagenet(None if config.weights == "imagenet" else config.weights)
+        model.backbone.load_imagenet(config.weights, state=load_state(config.weights))
     return model, arguments
 
 

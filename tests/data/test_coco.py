@@ -166,7 +166,12 @@ def test_index_equals_that_of_indented_json_in_another_order(root):
 
 
 WRONG = {
-    "boxes": ({"annotations": [{"image_id": 9, "category_id": 1, "bbox": []}]}, "lacks image_id, category_id, area"),
+    "boxes": ({"annotations": [{"image_id": 9, "category_id": 1, "bbox": []}]},
+              "an annotation lacks area, segmentation; give instances"),
+    "captions": ({"annotations": [{"image_id": 9, "id": 1, "caption": "a dog"}]}, "not the captions or the results"),
+    "no area": ({"annotations": [{k: v for k, v in build_objects()[0].items() if k != "area"}]},
+                "annotation 100 lacks area; write its area"),
+    "deep": ({"annotations": [build_objects()[0] | {"category_id": [[[]]] * 99}]}, "has a category, which COCO's 80"),
     "category": ({"annotations": [build_objects()[0] | {"category_id": 12}]}, "has the category 12"),
     "names": ({"categories": [{"id": 1, "name": "cat"}]}, "category 1 is 'cat', which is not COCO's"),
     "stranger": ({"annotations": [build_objects()[0] | {"image_id": 7}]}, "images that are not listed, such as 7"),
@@ -305,3 +310,28 @@ def test_opening_again_is_free_until_something_changes(root):
     (root / "train2014" / "extra.txt").write_text("")
     assert load_dataset(f"coco:{root}", "train") is not first
     assert select_ids(first, IDS[:2]).ids == IDS[:2] and len(CATEGORIES) == 80
+
+
+@pytest.mark.parametrize("year,prefix", [("train2017", ""), ("val2017", ""), ("train2014", "COCO_train2014_"),
+                                         ("val2025", "COCO_val2025_")])
+@pytest.mark.parametrize("place", ["{}", "images/{}"])
+def test_every_year_is_opened_by_its_part_and_by_its_name(year, prefix, place, tmp_path):
+    make_coco(tmp_path, year, place.format(year))
+    annotations = tmp_path / "annotations" / f"instances_{year}.json"
+    if not prefix:  # since 2017 the names are numbers alone
+        annotations.write_text(annotations.read_text().replace(f"COCO_{year}_", ""))
+        for path in (tmp_path / place.format(year)).iterdir():
+            path.rename(path.with_name(path.name.removeprefix(f"COCO_{year}_")))
+    for split in (year, year[:-4]):
+        dataset = load_dataset(f"coco:{tmp_path}", split)
+        assert dataset.ids == tuple(f"{prefix}{number:012d}" for number in NUMBERS)
+        assert dataset.image(dataset.ids[0]).shape == (*SIZE, 3)
+        np.testing.assert_array_equal(dataset.gt(dataset.ids[0]), draw_slowly(build_objects(), 9))
+
+
+def test_two_years_ask_for_the_one_that_is_meant(tmp_path):
+    for year in ("train2014", "train2017"):
+        make_coco(tmp_path, year, year)
+    with pytest.raises(DataError, match="may be train2014 or train2017; name one of them as the split"):
+        load_dataset(f"coco:{tmp_path}", "train")
+    assert "train2017" in str(load_dataset(f"coco:{tmp_path}", "train2017").label_source)

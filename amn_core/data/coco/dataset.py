@@ -1,7 +1,7 @@
-"""COCO 2014 with its 80 classes, in its own layout or in those of the field.
+"""COCO of any year with its 80 classes, in its own layout or in those of the field.
 
-ROOT/train2014/*.jpg                        also ROOT/images/train2014, ROOT/images or ROOT/JPEGImages
-ROOT/annotations/instances_train2014.json   also in ROOT itself; and the same of val2014
+ROOT/train2017/*.jpg                        also ROOT/images/train2017, ROOT/images or ROOT/JPEGImages
+ROOT/annotations/instances_train2017.json   also in ROOT itself; and the same of val, and of 2014 or another year
 ROOT/SegmentationClass/ID.png               optional: masks made by others; see `MASK_FOLDERS` and `find_masks`
 ROOT/cls_labels.npy                         image labels, looked for only where there are no annotations
 ROOT/splits/NAME.txt                        optional lists, also ROOT/NAME.txt or any path
@@ -29,9 +29,11 @@ from amn_core.formats.coco_labels import NOTE, SAMPLED, find_writing, read_mask
 from amn_core.formats.errors import DataError
 from amn_core.formats.labels import load_cls_labels
 
-SPLITS = {"train": "train2014", "val": "val2014", "train2014": "train2014", "val2014": "val2014"}
+PARTS = ("train", "val", "test")
+YEAR = re.compile(r"(train|val|test)\d{4}")
+ANNOTATIONS = re.compile(r"instances_((?:train|val|test)\d{4})\.json")
 MASK_FOLDERS = ("SegmentationClass", "SemanticMask", "coco_seg_anno", "masks")
-ID = re.compile(r"(?:COCO_(?:train|val)2014_)?(\d{1,12})")
+ID = re.compile(r"(?:COCO_(?:train|val|test)\d{4}_)?(\d{1,12})")
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ class CocoDataset(FileDataset):
 
 
 def open_coco(root: str, split: str, skip_broken: bool = False) -> CocoDataset:
-    """Open a COCO 2014 root (layout at the top of this file).
+    """Open a COCO root (layout at the top of this file).
 
     Args:
-        root: the folder that holds ``train2014``, ``val2014`` and ``annotations``.
-        split: ``train`` or ``val`` (every image of the annotations, those without an object too: they are
-            background throughout), the name of a list, or the path of one.
+        root: the folder that holds ``train2017``, ``val2017`` and ``annotations``, or those of another year.
+        split: ``train`` or ``val``, with its year if there are several (every image of the annotations, those
+            without an object too: they are background throughout), the name of a list, or the path of one.
         skip_broken: leave out images without a file, instead of refusing.
 
     Returns:
@@ -68,7 +70,8 @@ def open_coco(root: str, split: str, skip_broken: bool = False) -> CocoDataset:
     """
     folder = Path(root).expanduser()
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the one that holds train2014, val2014 and annotations")
+        raise DataError(f"{folder}: no such folder; give the one that holds train2017 (or 2014), val2017 and "
+                        "annotations")
     return open_stamped(root, split, skip_broken, describe_root(folder, split))
 
 
@@ -87,9 +90,9 @@ def open_stamped(root: str, split: str, skip_broken: bool, stamp: tuple) -> Coco
     annotations, images = find_annotations(folder), list_images(folder)
     mask_folders = find_mask_folders(folder)
     if not annotations and not mask_folders:
-        place = folder / "annotations" / "instances_train2014.json"
-        raise DataError(f"{folder}: neither annotations nor masks; unpack annotations_trainval2014.zip so that {place} "
-                        f"is there, or put masks into {folder / MASK_FOLDERS[0]}")
+        place = folder / "annotations" / "instances_train2017.json"
+        raise DataError(f"{folder}: neither annotations nor masks; unpack COCO's annotations so that {place} (or of "
+                        f"another year) is there, or put masks into {folder / MASK_FOLDERS[0]}")
     numbers, indices = find_numbers(folder, split, annotations, images)
     ids = {number: name_image(number, indices, images) for number in numbers}
     paths = keep_images(ids, images, folder, skip_broken)
@@ -104,16 +107,43 @@ def open_stamped(root: str, split: str, skip_broken: bool, stamp: tuple) -> Coco
 
 
 def find_annotations(folder: Path) -> dict[Path, str]:
-    """Find the annotation files: path -> train2014 or val2014."""
-    named = {place / f"instances_{year}.json": year for year in ("train2014", "val2014")
-             for place in (folder, folder / "annotations")}
-    return {path: year for path, year in named.items() if path.is_file()}
+    """Find the annotation files: path -> train2014, val2017 and so on."""
+    places = [place for place in (folder, folder / "annotations") if place.is_dir()]
+    matches = {path: ANNOTATIONS.fullmatch(path.name) for place in places for path in sorted(place.glob("*.json"))}
+    return {path: match.group(1) for path, match in matches.items() if match and path.is_file()}
+
+
+def find_years(folder: Path) -> list[str]:
+    """Find the folders of a root that are named by part and year: train2014, val2017 and so on."""
+    places = (folder, folder / "images")
+    return sorted({path.name for place in places if place.is_dir() for path in place.iterdir()
+                   if YEAR.fullmatch(path.name) and path.is_dir()})
 
 
 def find_image_folders(folder: Path) -> list[Path]:
     """Find the folders that may hold images."""
-    names = ("train2014", "val2014", "images/train2014", "images/val2014", "images", "JPEGImages")
+    years = find_years(folder)
+    names = (*years, *(f"images/{year}" for year in years), "images", "JPEGImages")
     return [folder / name for name in names if (folder / name).is_dir()]
+
+
+def name_year(folder: Path, split: str, annotations: dict[Path, str]) -> str | None:
+    """Name the part and year of a split: ``train`` is that of the one year there is; None if it is no part.
+
+    Raises:
+        DataError: there are several years.
+    """
+    if YEAR.fullmatch(split):
+        return split
+    if split not in PARTS:
+        return None
+    years = sorted({year for year in (*annotations.values(), *find_years(folder)) if year.startswith(split)})
+    told = sorted({year for year in annotations.values() if year.startswith(split)})
+    if len(told or years) > 1:
+        raise DataError(f"{folder}: split {split!r} may be {' or '.join(told or years)}; name one of them as the split")
+    years = told or years
+    other = sorted({year[-4:] for year in annotations.values()})
+    return years[0] if years else f"{split}{other[0] if other else 2017}"
 
 
 def list_images(folder: Path) -> dict[int, Path]:
@@ -121,7 +151,8 @@ def list_images(folder: Path) -> dict[int, Path]:
     folders = find_image_folders(folder)
     if not folders:
         raise DataError(
-            f"{folder}: no images; expected {folder / 'train2014'}, or images/train2014, images or JPEGImages")
+            f"{folder}: no images; expected {folder / 'train2017'} or of another year, images/train2017, images or "
+            "JPEGImages")
     return list_numbered(folders, IMAGE_SUFFIXES)
 
 
@@ -143,17 +174,18 @@ def find_numbers(
 ) -> tuple[list[int], list[CocoIndex]]:
     """Find the numbers of the images of a split, and the annotations that tell of them."""
     lists = [path for path in list_lists(folder, split) if path.is_file()]
-    if split in SPLITS:
-        chosen = [load_index(path) for path, year in annotations.items() if year == SPLITS[split]][:1]
+    wanted = name_year(folder, split, annotations)
+    if wanted is not None:
+        chosen = [load_index(path) for path, year in annotations.items() if year == wanted][:1]
         if chosen:
             return chosen[0].numbers.tolist(), chosen
         if annotations and not find_mask_folders(folder):
-            raise DataError(f"{folder}: no annotations of {SPLITS[split]}; expected "
-                            f"{next(iter(annotations)).parent / f'instances_{SPLITS[split]}.json'}")
+            raise DataError(f"{folder}: no annotations of {wanted}; expected "
+                            f"{next(iter(annotations)).parent / f'instances_{wanted}.json'}")
         if not lists:
-            return [n for n, path in sorted(images.items()) if belongs(path, SPLITS[split])], []
+            return [n for n, path in sorted(images.items()) if belongs(path, wanted)], []
     if not lists:
-        known = ", ".join(sorted(SPLITS))
+        known = ", ".join((*PARTS[:2], *sorted({*annotations.values(), *find_years(folder)})))
         raise DataError(f"split {split!r} is neither one of {known}, nor a list in {folder / 'splits'}, nor a file")
     numbers = read_numbers(lists[0])
     return numbers, find_indices(lists[0], numbers, annotations)
@@ -181,7 +213,7 @@ def read_numbers(path: Path) -> list[int]:
     wrong = [image_id for image_id, match in matches if match is None]
     if wrong:
         raise DataError(
-            f"{path}: {wrong[0]!r} is no id of COCO; expected COCO_train2014_000000000009, or its number alone")
+            f"{path}: {wrong[0]!r} is no id of COCO; expected 000000000009 or COCO_train2014_000000000009")
     numbers = [int(match.group(1)) for _, match in matches]
     if len(set(numbers)) != len(numbers):
         seen: set[int] = set()
@@ -253,14 +285,14 @@ def parse_number(image_id: str) -> int:
     """Parse the id of an image into its number."""
     match = ID.fullmatch(image_id)
     if match is None:
-        raise DataError(f"{image_id!r} is no id of COCO; expected COCO_train2014_000000000009, or its number alone")
+        raise DataError(f"{image_id!r} is no id of COCO; expected 000000000009 or COCO_train2014_000000000009")
     return int(match.group(1))
 
 
 def find_mask_folders(folder: Path) -> list[Path]:
-    """Find the folders of ready-made masks, and train2014 and val2014 in them."""
+    """Find the folders of ready-made masks, and those of parts and years in them."""
     found = [path for name in MASK_FOLDERS for path in sorted(folder.glob(f"{name}*")) if path.is_dir()]
-    return [place for path in found for place in (path, path / "train2014", path / "val2014") if place.is_dir()]
+    return [place for path in found for place in (path, *(path / year for year in find_years(path)))]
 
 
 def find_masks(folders: list[Path], paths: dict[int, Path], indices: list[CocoIndex], table):
@@ -290,7 +322,7 @@ def open_masks(folder: Path, found: dict[int, Path], ids: dict[int, str], table)
     labels = {found[n]: table(n) for n in sample} if table else None
     written_as = find_writing([found[n] for n in sample], folder, labels)
     named = {ids[n]: path for n, path in found.items()}
-    name = folder.name if folder.name not in ("train2014", "val2014") else folder.parent.name
+    name = folder.parent.name if YEAR.fullmatch(folder.name) else folder.name
     return (lambda image_id: read_mask(named[image_id], written_as)), named, f"{name} (written as {written_as})"
 
 

@@ -24,6 +24,7 @@ from amn_core.formats.files import write_bytes
 VERSION = 1
 CLASS_OF_CATEGORY = {category: label for label, category in enumerate(COCO_CATEGORY_IDS, start=1)}
 ARRAYS = ("numbers", "heights", "widths", "stems", "first", "starts", "ends", "classes", "is_crowd", "areas")
+NEEDED = ("image_id", "category_id", "area", "segmentation")
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
 
@@ -76,7 +77,7 @@ def load_index(path: Path) -> CocoIndex:
     try:
         stamp = describe_file(path)
     except OSError:
-        raise DataError(f"{path}: no such annotation file; unpack COCO's annotations_trainval2014.zip there") from None
+        raise DataError(f"{path}: no such annotation file; unpack COCO's annotations there") from None
     return load_stamped(path, stamp)
 
 
@@ -155,7 +156,7 @@ def scan(path: Path) -> dict[str, np.ndarray]:
     missing = {"images", "annotations", "categories"} - seen
     if missing or not images:
         lacks = ", ".join(sorted(missing)) or "any image"
-        raise DataError(f"{path}: lacks {lacks}; give COCO's instances_train2014.json or instances_val2014.json")
+        raise DataError(f"{path}: lacks {lacks}; give COCO's instances_train2017.json, or of another part or year")
     return order_objects(path, images, objects)
 
 
@@ -212,31 +213,53 @@ def parse_image(item: Any) -> tuple[int, int, int, str]:
         name = item["file_name"].encode("latin-1", "replace").decode("utf-8", "replace")
         return int(item["id"]), int(item["height"]), int(item["width"]), Path(name).stem
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise DataError(f"an image lacks id, height, width or file_name: {str(item)[:120]}") from None
+        raise DataError("an image lacks id, height, width or file_name; restore the file") from None
 
 
 def parse_object(item: Any, start: int, end: int) -> tuple[int, int, int, int, bool, float]:
-    """Parse an object into its image, where it is written, class, whether it is a crowd, and area."""
+    """Parse an object into its image, where it is written, class, whether it is a crowd, and area.
+
+    Raises:
+        DataError: names what it lacks; without an outline it is a caption, or the box of a detector.
+    """
+    lacks = [name for name in NEEDED if not isinstance(item, dict) or name not in item]
+    if lacks:
+        raise DataError(f"{name_object(item)} lacks {', '.join(lacks)}; {advise_lack(lacks)}")
     try:
-        category, number = item["category_id"], int(item["image_id"])
-        area = float(item["area"])
-        item["segmentation"]
-    except (KeyError, TypeError, ValueError):
-        raise DataError(
-            f"an annotation lacks image_id, category_id, area or segmentation: {str(item)[:120]}; give "
-            "instances_*.json, not the captions or the results of a detector") from None
-    if category not in CLASS_OF_CATEGORY:
-        raise DataError(f"annotation {item.get('id')} has the category {category!r}, which COCO's 80 classes lack; "
-                        "use folder:ROOT for classes of one's own")
+        category, number, area = item["category_id"], int(item["image_id"]), float(item["area"])
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{name_object(item)} has an image_id or area that is no number; restore the file") from None
+    if not isinstance(category, int) or category not in CLASS_OF_CATEGORY:
+        shown = f"the category {category}" if is_short(category) else "a category"
+        raise DataError(f"{name_object(item)} has {shown}, which COCO's 80 classes lack; use folder:ROOT for classes "
+                        "of one's own")
     return number, start, end, CLASS_OF_CATEGORY[category], bool(item.get("iscrowd", 0)), area
+
+
+def advise_lack(lacks: list[str]) -> str:
+    """Advise what to do about an annotation that lacks something."""
+    if "segmentation" in lacks:
+        return "give instances_*.json, not the captions or the results of a detector"
+    return "write its area in pixels, by which objects are stacked" if lacks == ["area"] else "restore the file"
+
+
+def name_object(item: Any) -> str:
+    """Name an annotation by its id, if that is a number."""
+    number = item.get("id") if isinstance(item, dict) else None
+    return f"annotation {number}" if is_short(number) else "an annotation"
+
+
+def is_short(value: Any) -> bool:
+    """Whether a value may be shown: a whole number of at most 18 digits, or a short text."""
+    return (isinstance(value, int) and abs(value) < 10 ** 18) or (isinstance(value, str) and len(value) <= 40)
 
 
 def check_category(item: Any) -> None:
     """Refuse categories that are named otherwise than COCO's: they would be taken for other classes."""
     number, name = (item.get("id"), item.get("name")) if isinstance(item, dict) else (None, item)
-    if number not in CLASS_OF_CATEGORY or COCO_CLASSES[CLASS_OF_CATEGORY[number]] != name:
-        raise DataError(
-            f"category {number!r} is {name!r}, which is not COCO's; use folder:ROOT for classes of one's own")
+    if not isinstance(number, int) or COCO_CLASSES[CLASS_OF_CATEGORY.get(number, 0)] != name:
+        shown = f"category {number!r} is {name!r}" if is_short(number) and is_short(name) else "a category is another"
+        raise DataError(f"{shown}, which is not COCO's; use folder:ROOT for classes of one's own")
 
 
 def order_objects(path: Path, images: list[tuple], objects: list[tuple]) -> dict[str, np.ndarray]:
