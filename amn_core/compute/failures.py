@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPED = 130  # the exit status of what somebody stopped, as shells give it
+MEMORY_SIGNS = ("out of memory", "allocate memory", "alloc_failed")  # of CUDA, the CPU's allocator, cuBLAS and cuDNN
+
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The training was asked to stop and did, with a checkpoint; the message says how to go on."""
-
-STOPPED = 130  # the exit status of what somebody stopped, as shells give it
-MEMORY_SIGNS = ("out of memory", "allocate memory", "alloc_failed")  # of CUDA, the CPU's allocator, cuBLAS and cuDNN
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -38,5 +38,6 @@ def ending_on_sigterm() -> Iterator[None]:
 
 
 def raise_interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, as Ctrl-C does."""
+    """Raise KeyboardInterrupt, as Ctrl-C does; the same signal again does not interrupt the tidying up."""
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -2,13 +2,14 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NUMBERS = itertools.count()  # tell the files apart that the threads of this process write
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -25,17 +26,19 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write beside a file, and put what was written in its place once it is on the disk."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write beside a file, and put what was written in its place once it is on the disk.
+
+    The file beside it is named before it is made, so that an interruption at any moment from there on removes it.
+    """
+    half = path.with_name(f".{path.name[:200]}.{os.getpid():x}.{next(NUMBERS):x}.half")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with half.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        half.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        half.unlink(missing_ok=True)
         raise
 
 

@@ -71,8 +71,8 @@ def test_official_cam_is_summed_over_views_and_divided_by_its_maximum(networks, 
     assert np.abs(extractor.infer_map(image, CLASS_IDS) - expected).max() <= 1e-5
 
 
-def infer_official_amn(network: nn.Module, image: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """Infer AMN's maps step by step, as the official code is described."""
+def infer_official_amn(network: nn.Module, image: np.ndarray, seed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Infer AMN's maps step by step, as the official code is described; also by how much each was spread before."""
     labels = torch.zeros(2, 20)
     labels[:, CLASS_IDS - 1] = 1
     outputs = [network(pair, labels) for pair in build_views(image)]
@@ -81,7 +81,7 @@ def infer_official_amn(network: nn.Module, image: np.ndarray, seed: np.ndarray) 
     raw = torch.softmax(logits, 0)[CLASS_IDS].numpy()
     low, high = raw.min((1, 2), keepdims=True), raw.max((1, 2), keepdims=True)
     small = np.asarray(Image.fromarray(seed).resize((16, 12), Image.Resampling.NEAREST))
-    return np.where(small == 0, raw, (raw - low) / (high - low + 1e-5))
+    return np.where(small == 0, raw, (raw - low) / (high - low + 1e-5)), high - low
 
 
 def test_official_amn_is_stretched_but_where_the_seed_is_background(networks, image) -> None:
@@ -89,7 +89,8 @@ def test_official_amn_is_stretched_but_where_the_seed_is_background(networks, im
     seed = np.random.default_rng(1).choice(np.array([0, 4, 255], np.uint8), image.shape[:2])
     extractor = load_extractor(path, "cpu", "fp32", SCALES, official=True)
     found = extractor.infer_map(image, CLASS_IDS, seed)
-    assert np.abs(found - infer_official_amn(network, image, seed)).max() <= 1e-5
+    expected, spread = infer_official_amn(network, image, seed)
+    assert (np.abs(found - expected) <= 1e-5 / spread).all()  # stretching magnifies a processor's rounding as well
     assert not np.allclose(found, load_extractor(path, "cpu", "fp32", SCALES).infer_map(image, CLASS_IDS), atol=0.05)
 
 
