@@ -12,14 +12,13 @@ mIoU is measured by ``python -m amn_core bench maps``.
 """
 
 import io
-import zipfile
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from amn_core.constants import DEFAULT_THRESHOLDS
-from amn_core.formats.archives import ArchiveError, read_arrays
+from amn_core.formats.archives import ArchiveError, pack_arrays, read_arrays
 from amn_core.formats.files import write_bytes
 from amn_core.formats.resizing import resize_maps
 
@@ -167,13 +166,7 @@ def save_levels(path: Path, levels: np.ndarray, class_ids: np.ndarray, size: tup
     arrays = {
         "cam": levels, "class_ids": np.asarray(class_ids, dtype=np.uint8), "size": np.asarray(size, dtype=np.int32),
     }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            part = io.BytesIO()
-            np.save(part, array)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue(), zipfile.ZIP_DEFLATED, 1)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, pack_arrays(arrays))
 
 
 def is_whole(path: Path) -> bool:

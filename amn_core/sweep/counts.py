@@ -7,6 +7,7 @@ import numpy as np
 
 from amn_core.constants import DEFAULT_THRESHOLDS, VOC_CLASSES
 from amn_core.sweep.binning import check_thresholds
+from amn_core.sweep.bins import Bins, take_rows
 from amn_core.sweep.count import count_image
 from amn_core.sweep.pixels import ImageCounts
 
@@ -26,10 +27,10 @@ class Counts:
         image_ids: (N,) distinct ids, also of images without a row.
         decision_image: (R,) int32 index into image_ids.
         decision_gt, decision_class: (R,) uint8: ground truth, strongest class (0: no class present).
-        decision_bins: (R, T+1) uint32 or int64, pixels; ground truth 255 is left out.
+        decision_bins: (R, T+1) uint32 or int64, pixels; ground truth 255 is left out. `Bins` of a large data set.
         separation_image, separation_class: (S,) int32, uint8: one row for each class present in an image.
         separation_bins: (S, 3, T+1) pixels by bin of the class's own map, on its own ground truth, on
-            background, and on other classes.
+            background, and on other classes. `Bins` of a large data set.
         separation_moments: (S, 3, 2) float64, sum and sum of squares of the class's own map there.
 
     Raises:
@@ -42,10 +43,10 @@ class Counts:
     decision_image: np.ndarray
     decision_gt: np.ndarray
     decision_class: np.ndarray
-    decision_bins: np.ndarray
+    decision_bins: np.ndarray | Bins
     separation_image: np.ndarray
     separation_class: np.ndarray
-    separation_bins: np.ndarray
+    separation_bins: np.ndarray | Bins
     separation_moments: np.ndarray
 
     def __post_init__(self) -> None:
@@ -75,7 +76,8 @@ def check_counts(counts: Counts) -> None:
         image, bins = getattr(counts, f"{kind}_image"), getattr(counts, f"{kind}_bins")
         if bins.shape != (len(image), *tail) or not np.issubdtype(bins.dtype, np.integer):
             raise ValueError(f"{kind}_bins is {bins.dtype} {bins.shape}, not integers {(len(image), *tail)}")
-        if bins.size and np.issubdtype(bins.dtype, np.signedinteger) and bins.min() < 0:
+        is_signed = not isinstance(bins, Bins) and np.issubdtype(bins.dtype, np.signedinteger)
+        if bins.size and is_signed and bins.min() < 0:
             raise ValueError(f"{kind}_bins holds negative counts: the file or the subtraction is wrong")
         if len(image) and not (image.min() >= 0 and image.max() < n_images):
             raise ValueError(f"{kind}_image points outside the {n_images} images")
@@ -210,7 +212,7 @@ def select_images(counts: Counts, indices: np.ndarray) -> Counts:
         moved = position[getattr(counts, f"{kind}_image")]
         rows = np.flatnonzero(moved >= 0)
         rows = rows[np.argsort(moved[rows], kind="stable")]
-        columns |= {f"{kind}_{name}": getattr(counts, f"{kind}_{name}")[rows] for name in names}
+        columns |= {f"{kind}_{name}": take_rows(getattr(counts, f"{kind}_{name}"), rows) for name in names}
         columns[f"{kind}_image"] = moved[rows]
     image_ids = tuple(counts.image_ids[i] for i in indices)
     return Counts(counts.thresholds, counts.class_names, image_ids, **columns)
