@@ -99,6 +99,10 @@ BENCHMARKS = {
     "maps": Command(
         "bench.maps:BenchMapsConfig", "bench.maps:bench_maps",
         "what the compact form of the maps costs", "cli:format_report"),
+    "points": Command(
+        "bench.points:BenchPointsConfig", "bench.points:bench_points",
+        "what a threshold from answers at single pixels costs, and whether its intervals hold",
+        "bench.points:format_points"),
 }
 
 

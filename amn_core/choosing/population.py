@@ -89,7 +89,9 @@ def find_levels(counts: Counts, levels: int) -> tuple[np.ndarray, np.ndarray, np
     pixels = counts.decision_bins.sum(axis=0, dtype=np.float64)
     share = pixels / pixels.sum()
     middle = np.cumsum(share) - share / 2
-    _, level_of_bin = np.unique(np.minimum((middle * levels).astype(int), levels - 1), return_inverse=True)
+    place = np.where(share > 0, np.minimum((middle * levels).astype(int), levels - 1), -1)
+    place = np.maximum.accumulate(place)  # an empty bin goes with the one below it
+    _, level_of_bin = np.unique(np.maximum(place, place[share > 0].min()), return_inverse=True)
     size = np.bincount(level_of_bin, share)
     last = np.searchsorted(level_of_bin, np.arange(len(size)), side="right") - 1
     return level_of_bin, np.cumsum(size) - size / 2, np.minimum(last, len(counts.thresholds) - 1)

@@ -82,3 +82,11 @@ def measure_deviations(deviations: np.ndarray, steep: np.ndarray) -> np.ndarray:
     level, slope = deviations.mean(axis=1), (deviations * steep).mean(axis=1)
     rest = deviations - level[:, None] - slope[:, None] * steep
     return np.sqrt([(level**2).mean(), (slope**2).mean(), (rest**2).mean()])
+
+
+DEFAULT = PointPrior(
+    own=build_prior(
+        (-4.54, -4.05, -2.85, -1.50, -0.39, 0.83, 2.06, 3.28), (0.50, 0.67, 0.46), (0.61, 0.43, 0.47)),
+    other=build_prior(
+        (-5.54, -5.32, -4.56, -3.62, -2.39, -1.98, -2.46, -2.20), (0.50, 0.37, 0.55), (0.51, 0.28, 0.55)),
+)
