@@ -5,15 +5,15 @@ time is reported. The labels to refine are the maps of a run, cut at a threshold
 ground truth: moved, blurred and cut too low.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
 
+from amn_core.bench.crf_cuts import SAMPLED, bench_cuts, blur_mask, choose_clock, take_time
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
 from amn_core.data import Dataset, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
@@ -25,7 +25,6 @@ from amn_core.sweep.seeds import build_labels
 
 # The two thresholds at which the seeds of AMN are cut before the CRF.
 THRESHOLDS = (0.30, 0.05)
-BLUR = 12
 SHIFT = 15
 # What must hold to say that both agree: the share of equal pixels, and the difference in mIoU.
 MIN_EQUAL = 0.99
@@ -46,11 +45,14 @@ class BenchCRFConfig:
     batch: int = option(1, "images refined together; more than 1 pays on a GPU")
     threads: int = option(1, "threads of torch on the CPU; pydensecrf has one")
     seed: int = option(0, "seed of the moved masks")
+    cuts: int = option(51, "thresholds of a map that are refined together, on images of 375×500")
+    cut_images: int = option(2, "images for that; 0 leaves it out")
     device: str = option("auto", "where to compute", choices=DEVICES)
 
     def __post_init__(self) -> None:
         """Refuse numbers that leave nothing to do."""
-        for name, low in (("images", 0), ("label_sets", 1), ("batch", 1), ("threads", 1)):
+        for name, low in (("images", 0), ("label_sets", 1), ("batch", 1), ("threads", 1), ("cuts", SAMPLED),
+                          ("cut_images", 0)):
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {low}")
 
@@ -100,12 +102,12 @@ def bench_crf(config: BenchCRFConfig, progress: Callable[[int, int], None] | Non
         progress: called with the images done and their number after each batch.
 
     Returns:
-        A dict for JSON: the fields of ``config``; ``seconds`` and ``reference_seconds`` an image, with
-        building the kernels; ``ratio`` = reference_seconds / seconds, how many times faster ours is;
+        A dict for JSON: the fields of ``config``; ``seconds`` and ``reference_seconds`` an image (of the processor, on
+        one core), with building the kernels; ``ratio`` = reference_seconds / seconds, how many times faster ours is;
         ``equal_pixels`` and ``equal_pixels_min``, mean and least share over images; ``miou``,
         ``reference_miou`` and ``unrefined_miou`` against the ground truth, 0 … 1; ``agree``: at least 99 % of
-        the pixels equal and mIoU within 0.2 points; ``peak_memory_mb`` on a GPU. What needs pydensecrf is
-        None where that is not installed, and ``note`` says so.
+        the pixels equal and mIoU within 0.2 points; ``peak_memory_mb`` on a GPU; ``many_cuts``: see
+        `bench_cuts`. What needs pydensecrf is None where that is not installed, and ``note`` says so.
 
     With a run, mIoU is over the classes of its protocol, and each image has one label set.
 
@@ -148,20 +150,27 @@ def run_bench(config: BenchCRFConfig, dataset: Dataset, ids: list[str], device, 
     ours, theirs, unrefined, equal = Tally(chosen), Tally(chosen), Tally(chosen), []
     rng = np.random.default_rng(config.seed)
     warm_up(device)
-    done = 0
+    done, clock = 0, choose_clock(device, config.threads)
     for samples in batches(dataset, ids, config, rng):
-        found = timed(ours, lambda samples=samples: refine_ours(samples, device))
+        seconds, found = take_time(clock, lambda samples=samples: refine_ours(samples, device))
+        ours.seconds += seconds
         for sample, labels in zip(samples, found):
             ours.add(sample, labels, n_classes)
             unrefined.add(sample, sample.labels, n_classes)
             if reference is not None:
-                expected = timed(theirs, lambda sample=sample: refine_reference(sample, reference))
+                seconds, expected = take_time(clock, lambda sample=sample: refine_reference(sample, reference))
+                theirs.seconds += seconds
                 theirs.add(sample, expected, n_classes)
                 equal.append(float((labels == expected).mean()))
         done += len(samples)
         if progress is not None:
             progress(done, len(ids))
-    return report(config, len(ids), device, (ours, theirs, unrefined), equal)
+    result = report(config, len(ids), device, (ours, theirs, unrefined), equal)
+    if not config.cut_images:
+        return result
+    refine = None if reference is None else partial(refine_one_reference, dcrf=reference)
+    return result | {"many_cuts": bench_cuts(
+        dataset, choose_ids(dataset.ids, config.cut_images), config.cuts, device, clock, refine)}
 
 
 def report(config: BenchCRFConfig, n: int, device, tallies: tuple[Tally, Tally, Tally], equal: list[float]) -> dict:
@@ -224,21 +233,6 @@ def load_sample(
     return Sample(dataset.image(image_id), gt, class_ids, np.stack(labels))
 
 
-def blur_mask(mask: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Move a mask, blur it and divide it by its maximum, (H, W) in [0, 1]."""
-    moved = Image.fromarray(np.roll(mask, shift, axis=(0, 1)).astype(np.uint8) * 255)
-    blurred = np.asarray(moved.filter(ImageFilter.GaussianBlur(BLUR)), np.float64)
-    return blurred / max(blurred.max(), 1.0)
-
-
-def timed(tally: Tally, refine: Callable[[], Any]) -> Any:
-    """Call and add the time it took; results arrive as arrays, so a GPU has finished by then."""
-    start = time.perf_counter()
-    result = refine()
-    tally.seconds += time.perf_counter() - start
-    return result
-
-
 def refine_ours(samples: list[Sample], device) -> list[np.ndarray]:
     """Refine the label sets of a batch with our CRF."""
     from amn_core.refine import CRFFilters
@@ -248,25 +242,30 @@ def refine_ours(samples: list[Sample], device) -> list[np.ndarray]:
 
 
 def refine_reference(sample: Sample, dcrf: ModuleType) -> np.ndarray:
-    """Refine each label set with pydensecrf, with the parameters of IRN and AMN: CRFConfig's defaults."""
-    from amn_core.refine import CRFConfig
-    from amn_core.refine.dense_crf import labels_to_unary
+    """Refine each label set of a sample with pydensecrf."""
+    return np.stack([refine_one_reference(sample.image, labels, sample.n_labels, dcrf) for labels in sample.labels])
 
-    height, width = sample.gt.shape
-    crf, refined = CRFConfig(), []
-    if sample.n_labels == 1:
-        return sample.labels
-    for labels in sample.labels:
-        model = dcrf.DenseCRF2D(width, height, sample.n_labels)
-        energy = -labels_to_unary(labels[None], sample.n_labels, sample.n_labels, 0.7)[:, 0].T.numpy()
-        model.setUnaryEnergy(np.ascontiguousarray(energy))
-        model.addPairwiseGaussian(sxy=crf.gaussian_sxy, compat=crf.gaussian_compat)
-        model.addPairwiseBilateral(
-            sxy=crf.bilateral_sxy, srgb=crf.bilateral_srgb, compat=crf.bilateral_compat,
-            rgbim=np.array(sample.image, order="C"))  # a copy: it refuses read-only images
-        belief = np.asarray(model.inference(crf.iterations))
-        refined.append(belief.reshape(-1, height, width).argmax(0))
-    return np.stack(refined)
+
+def refine_one_reference(image: np.ndarray, labels: np.ndarray, n_labels: int, dcrf: ModuleType) -> np.ndarray:
+    """Refine labels (H, W) with pydensecrf, with the parameters of IRN and AMN: CRFConfig's defaults."""
+    from amn_core.refine import CRFConfig
+
+    (height, width), crf = labels.shape, CRFConfig()
+    if n_labels == 1:
+        return labels
+    model = dcrf.DenseCRF2D(width, height, n_labels)
+    model.setUnaryEnergy(build_energy(labels, n_labels))
+    model.addPairwiseGaussian(sxy=crf.gaussian_sxy, compat=crf.gaussian_compat)
+    model.addPairwiseBilateral(
+        sxy=crf.bilateral_sxy, srgb=crf.bilateral_srgb, compat=crf.bilateral_compat,
+        rgbim=np.array(image, order="C"))  # a copy: it refuses read-only images
+    return np.asarray(model.inference(crf.iterations)).reshape(-1, height, width).argmax(0)
+
+
+def build_energy(labels: np.ndarray, n_labels: int, gt_prob: float = 0.7) -> np.ndarray:
+    """Build the energy of each label at each pixel, (L, H·W) float32, as pydensecrf's unary_from_labels does."""
+    is_own = labels.reshape(1, -1) == np.arange(n_labels)[:, None]
+    return -np.log(np.where(is_own, gt_prob, (1 - gt_prob) / (n_labels - 1))).astype(np.float32)
 
 
 def find_pydensecrf() -> ModuleType | None:

@@ -188,15 +188,26 @@ def find_neighbours(vertices: Tensor, steps: Tensor) -> tuple[list[Tensor], list
 
     A vertex without a neighbour on one side reads itself with weight 0 instead.
     """
-    rows, weights = [], []
-    own = torch.arange(len(vertices), device=vertices.device, dtype=torch.int32)
-    one = torch.ones(len(vertices), device=vertices.device)
-    for step in steps:
-        place = torch.searchsorted(vertices, vertices + step).clamp_(max=len(vertices) - 1)
-        found = vertices.index_select(0, place) == vertices + step
-        here, there = own[found], place[found]
-        behind, has_behind = own.clone(), torch.zeros_like(one)
-        behind[there], has_behind[there] = here, 0.5
-        rows.append(torch.stack([own, torch.where(found, place.int(), own), behind], 1))
-        weights.append(torch.stack([one, 0.5 * found, has_behind], 1))
-    return rows, weights
+    n = len(vertices)
+    own = torch.arange(n, device=vertices.device, dtype=torch.int32)
+    weights = torch.empty(len(steps), n, 3, device=vertices.device)
+    rows = torch.empty(len(steps), n, 3, device=vertices.device, dtype=torch.int32)
+    rows[...], weights[..., 0] = own[:, None], 1
+    for step, row, weight in zip(steps, rows, weights):
+        shifted = vertices + step
+        place = find_places(vertices, shifted).clamp_(max=n - 1)
+        found = vertices.index_select(0, place) == shifted
+        row[:, 1] = torch.where(found, place.int(), own)
+        weight[:, 1] = found * 0.5
+        # What is not found writes to a place past the end, which is cut off.
+        place = torch.where(found, place, n)
+        row[:, 2] = torch.cat([own, own[:1]]).scatter_(0, place, own)[:n]
+        weight[:, 2] = torch.zeros(n + 1, device=vertices.device).scatter_(0, place, 0.5)[:n]
+    return list(rows), list(weights)
+
+
+def find_places(ordered: Tensor, wanted: Tensor) -> Tensor:
+    """Find where increasing keys would stand among ordered ones, int64; NumPy makes use of their being in order."""
+    if ordered.device.type == "cpu":
+        return torch.from_numpy(np.searchsorted(ordered.numpy(), wanted.numpy()))
+    return torch.searchsorted(ordered, wanted)

@@ -21,6 +21,18 @@ def build_labels(cam: np.ndarray, threshold: float) -> np.ndarray:
     return np.where(cam.max(0) > np.asarray(threshold, cam.dtype), cam.argmax(0) + 1, 0)
 
 
+def build_label_sets(cam: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Cut maps at many thresholds: `build_labels` of each, (T, H, W) uint8.
+
+    >>> build_label_sets(np.array([[[0.2, 0.6]], [[0.3, 0.1]]]), np.array([0.25, 0.5]))[:, 0].tolist()
+    [[2, 1], [0, 1]]
+    """
+    if not len(cam):
+        return np.zeros((len(thresholds), *cam.shape[1:]), np.uint8)
+    best, strongest = cam.max(0), (cam.argmax(0) + 1).astype(np.uint8)
+    return np.where(best > np.asarray(thresholds, cam.dtype)[:, None, None], strongest, np.uint8(0))
+
+
 def build_seed(
     cam: np.ndarray, class_ids: np.ndarray, foreground: float, background: float, image: np.ndarray | None = None
 ) -> np.ndarray:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from amn_core.refine import CRFConfig, CRFFilters, refine_labels, refine_probabilities
-from amn_core.refine.dense_crf import label_softmax
+from amn_core.refine import CRFConfig, CRFFilters, dense_crf, refine_labels, refine_probabilities
+from amn_core.refine.dense_crf import softmax_odds
+from amn_core.sweep.seeds import build_label_sets
 from tests.refine.scenes import make_scene, make_texture
 
 WIDE = CRFConfig(bilateral_sxy=8.0, bilateral_srgb=20.0)
@@ -111,6 +112,38 @@ def test_crf_of_stacked_label_sets_is_that_of_each():
         assert (filters.refine_labels(one, 3) == expected).mean() > 0.999
 
 
+@pytest.mark.parametrize("n_classes", [1, 2, 5])
+def test_crf_of_many_cuts_is_that_of_each(n_classes):
+    image, _ = make_texture()
+    cam = np.random.default_rng(1).random((n_classes, 9, 12)).repeat(10, 1).repeat(10, 2)
+    sets = build_label_sets(cam, np.linspace(0, 1, 51))
+    found = CRFFilters(image).refine_labels(sets, n_classes + 1)
+    apart = np.stack([refine_labels(image, one, n_classes + 1) for one in sets])
+    assert found.dtype == np.uint8 and (found == apart).mean() > 0.999
+    assert len({one.tobytes() for one in found}) > 10
+
+
+def test_crf_computes_equal_label_sets_once(monkeypatch):
+    image, labels = make_texture(20, 30)
+    filters, seen = CRFFilters(image), []
+    infer = filters.infer
+    monkeypatch.setattr(filters, "infer", lambda odds: seen.append(odds.shape[-1]) or infer(odds))
+    sets = np.stack([labels, labels * 0, labels, labels * 0])
+    found = filters.refine_labels(sets, 3)
+    assert sum(seen) == 2
+    assert np.array_equal(found[0], found[2]) and np.array_equal(found[1], found[3])
+
+
+def test_crf_of_more_pixels_than_fit_the_cache_goes_set_by_set(monkeypatch):
+    image, labels = make_texture(20, 30)
+    sets = np.stack([np.roll(labels, i, axis=1) for i in range(5)])
+    expected = CRFFilters(image).refine_labels(sets, 3)
+    monkeypatch.setattr(dense_crf, "CHANNEL_BYTES", 1)
+    filters = CRFFilters(image)
+    assert filters.choose_sets(2) == 1
+    assert (filters.refine_labels(sets, 3) == expected).mean() > 0.999
+
+
 def test_crf_of_a_batch_is_that_of_each_image():
     images, labels = zip(*(make_texture(40 + 3 * i, 50 - i, seed=i) for i in range(3)))
     labels = [labels[0], labels[1], np.minimum(labels[2], 1)]
@@ -133,9 +166,10 @@ def test_crf_gives_the_same_result_twice():
 
 
 @pytest.mark.parametrize("n_labels", [2, 7, 20])
-def test_crf_softmax_is_that_of_torch(n_labels):
-    logits = torch.randn(50, 2, n_labels, generator=torch.Generator().manual_seed(0)) * 30
-    assert torch.allclose(label_softmax(logits), torch.softmax(logits, -1), atol=1e-6)
+def test_crf_softmax_of_log_odds_is_that_of_all_labels(n_labels):
+    logits = torch.randn(n_labels, 50, 2, generator=torch.Generator().manual_seed(0)) * 30
+    found = softmax_odds(logits[1:] - logits[:1])
+    assert torch.allclose(found, torch.softmax(logits, 0)[1:], atol=1e-6)
 
 
 @pytest.mark.parametrize(
