@@ -50,6 +50,7 @@ RANGES = {
     "imbalance-range": Range("imbalance", "Imbalance (CV)", 0.01, "%.2f"),
     "best-range": Range("best_threshold", "Best threshold", 0.005, "%.3f"),
 }
+RANKED = ("regret", "miou", "best", "best_threshold")  # of which degenerate images have no place
 LISTED = "list-threshold"
 NUMBERS = {"1": (1, 1), "2": (2, 2), "3 or more": (3, 255)}
 SIZES = {"under 10 %": (0, 10), "10 to 35 %": (10, 35), "over 35 %": (35, 101)}
@@ -58,8 +59,8 @@ SIZES = {"under 10 %": (0, 10), "10 to 35 %": (10, 35), "over 35 %": (35, 101)}
 def build_table(group: dict, keys: list[str], threshold: float) -> pd.DataFrame:
     """Build the table of a group's images, indexed by id; figures are those of the run chosen to sort by.
 
-    Columns ``classes`` (tuple of names) and ``count``, and where the run has counts the figures of `SORTS`: mIoU,
-    its loss and area in percent, at the threshold.
+    Columns ``classes`` (tuple of names) and ``count``, and where the run has counts ``is_degenerate`` and the figures
+    of `SORTS`: mIoU, its loss and area in percent, at the threshold, under the chosen averaging.
     """
     if not keys:
         return pd.DataFrame({"classes": [], "count": []})
@@ -96,12 +97,13 @@ def refresh_list() -> None:
 
 def build_scored_table(run, threshold: float) -> pd.DataFrame:
     """Build the table of a run with counts."""
-    scores, (classes, area) = cached.load_image_scores(run), cached.load_contents(run)
+    scores, (classes, area) = cached.load_image_scores(run, state.get("averaging")), cached.load_contents(run)
     regret = scores.regret(threshold)
     columns = {
         "classes": classes, "count": [len(names) for names in classes], "area": area, "regret": regret * 100,
         "miou": (scores.best_miou - regret) * 100, "best": scores.best_miou * 100,
         "best_threshold": scores.best_threshold, "gap": scores.gap, "imbalance": scores.imbalance, "auc": scores.auc,
+        "is_degenerate": scores.is_degenerate,
     }
     return pd.DataFrame(columns, index=list(scores.image_ids))
 
@@ -141,14 +143,22 @@ def clear_filters() -> None:
 
 
 def sort_table(table: pd.DataFrame, sort: str, is_ascending: bool) -> pd.DataFrame:
-    """Sort by a figure, highest first unless told otherwise, undefined last; else by name, A to Z."""
+    """Sort by a figure, highest first unless told otherwise, undefined last; else by name, A to Z.
+
+    Degenerate images come after all others where a figure ranks them: no threshold is right or wrong for them.
+    """
     if sort not in table.columns:
         return table.sort_index()
-    return table.sort_values(sort, ascending=is_ascending, na_position="last", kind="stable")
+    table = table.sort_values(sort, ascending=is_ascending, na_position="last", kind="stable")
+    is_last = table["is_degenerate"] if sort in RANKED else pd.Series(False, table.index)
+    return pd.concat([table[~is_last], table[is_last]])
 
 
 def describe_figures(table: pd.DataFrame, sort: str) -> list[str]:
-    """Write the figure that sorts the images, a dash where it is undefined."""
+    """Write the figure that sorts the images, a dash where it is undefined, and which of them are degenerate."""
     if sort not in table.columns:
         return [""] * len(table)
-    return ["–" if np.isnan(value) else SORTS[sort].form.format(value) for value in table[sort]]
+    texts = ["–" if np.isnan(value) else SORTS[sort].form.format(value) for value in table[sort]]
+    if sort not in RANKED:
+        return texts
+    return ["degenerate" if is_last else text for text, is_last in zip(texts, table["is_degenerate"], strict=True)]

@@ -1,6 +1,8 @@
 """What several rooms' tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,10 @@ import pytest
 from amn_core.train.config import TrainConfig
 
 SCENES = "scenes:size=64,n=8,seed=3"
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +32,17 @@ def tiny_cam(tmp_path: Path) -> TrainConfig:
     return TrainConfig(
         method="cam", data=SCENES, out=str(tmp_path / "cam"), epochs=3, batch=4, crop=32,
         long_side_min=32, long_side_max=48, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A real browser without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next((found for name in names if (found := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip("needs chromium on the PATH")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield launched
+        launched.close()

@@ -255,16 +255,19 @@ def read_contents(path: str, modified: int, _run: Run):
     return find_contents(load_counts(_run))
 
 
-def load_canvas(keys: tuple[str, ...], image_id: str):
+def load_canvas(keys: tuple[str, ...], image_id: str, averaging: str = "union"):
     """Load what the canvas needs of one image: meta, bytes, and a revision that names both.
+
+    Its scores are over the classes of each run's protocol, as those of `load_image_scores`.
 
     Raises:
         ValueError: a map is missing and cannot be inferred, or does not lie on the photograph.
     """
     group = next(members for members in group_runs().values() if keys[0] in members)
     runs = tuple((key, group[key]) for key in keys)
-    revision = "|".join(f"{key}@{find_map_time(run, image_id)}" for key, run in runs) + f"|{image_id}"
-    return (*pack_canvas(revision, image_id, runs, group), revision)
+    marks = [f"{key}@{find_map_time(run, image_id)}:{','.join(run.scored_classes)}" for key, run in runs]
+    revision = "|".join((*marks, image_id, averaging))
+    return (*pack_canvas(revision, image_id, averaging, runs, group), revision)
 
 
 def find_map_time(run: Run, image_id: str) -> int:
@@ -276,7 +279,7 @@ def find_map_time(run: Run, image_id: str) -> int:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
-def pack_canvas(revision: str, image_id: str, _runs, _group: dict[str, Run]):
+def pack_canvas(revision: str, image_id: str, averaging: str, _runs, _group: dict[str, Run]):
     """Pack an image and its maps for the browser."""
     from app.pictures.planes import MethodMap, pack_image
 
@@ -285,9 +288,18 @@ def pack_canvas(revision: str, image_id: str, _runs, _group: dict[str, Run]):
     looks = dict(zip(_group, list_run_styles([run.method for run in _group.values()]), strict=True))
     names = name_runs(_group)
     methods = [
-        MethodMap(key, names[key], *looks[key], *load_map(run, image_id, image.shape[:2])) for key, run in _runs
+        MethodMap(key, names[key], *looks[key], *load_map(run, image_id, image.shape[:2]), scored=find_scored(run),
+                  is_masks=run.is_masks) for key, run in _runs
     ]
-    return pack_image(image_id, image, gt, methods, first.class_names)
+    return pack_image(image_id, image, gt, methods, first.class_names, averaging)
+
+
+def find_scored(run: Run) -> tuple[int, ...] | None:
+    """Find the ids of the classes that a run's score is over, None for all (`amn_core.scoring.choose_classes`)."""
+    from amn_core.scoring import choose_classes
+
+    classes = choose_classes(None, run)
+    return None if classes is None else tuple(map(run.class_names.index, classes))
 
 
 def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -26,18 +26,19 @@ COLUMNS = {
     "auc": describe_number("AUC", "%.3f", DEFINITIONS["auc"].text),
     "imbalance": describe_number("CV", "%.3f", DEFINITIONS["imbalance"].text),
     "gini": describe_number("Gini", "%.3f", DEFINITIONS["gini"].text),
+    "is_degenerate": st.column_config.CheckboxColumn("Degenerate", help=DEFINITIONS["degenerate"].text),
 }
 PERCENT = ("object_share", "best_miou", "miou", "regret")
 
 
 def build_images(choice: Choice, key: str) -> pd.DataFrame:
-    """Build the table of the images that count, with the figures of one run, those that lose most first."""
+    """Build the table of the images that count, with the figures of one run; those that lose most, degenerate last."""
     run = choice.runs[key]
     scores = cached.load_image_scores(run, choice.averaging, choice.classes)
     table = tables.build_image_table(cached.load_counts(run), scores, choice.threshold)
     if choice.images:
         table = table[table["image"].isin(choice.images)]
-    return table.sort_values("regret", ascending=False, kind="stable", na_position="last", ignore_index=True)
+    return table.sort_values(["is_degenerate", "regret"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
 def render_images(choice: Choice, table: pd.DataFrame, name: str, columns: tuple[str, ...] = tuple(COLUMNS), **options):
@@ -49,6 +50,7 @@ def render_images(choice: Choice, table: pd.DataFrame, name: str, columns: tuple
     Returns:
         What `st.dataframe` returns: the selection, if `on_select` is among the options.
     """
+    columns = [name for name in columns if name != "is_degenerate" or table[name].any()]
     shown = table[["image", *columns]].copy()
     for column in set(PERCENT) & set(columns):
         shown[column] *= 100

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from amn_core.constants import DEFAULT_THRESHOLDS, METHOD_LABELS
+from amn_core.sweep.scores import MASK_LEVEL
 from app.charts.colour_maps import COLOUR_MAPS, build_colour_table
 from app.charts.styles import build_class_colours, list_run_styles
 
@@ -24,6 +25,7 @@ class MethodMap:
     """The maps of one method on one image, and how the method looks.
 
     key: what URLs call it. cam: (K, H, W) float32 in [0, 1]. class_ids: (K,) 1-based.
+    scored: ids of the classes that its score averages over, None for all. is_masks: no threshold changes it.
     """
 
     key: str
@@ -32,6 +34,8 @@ class MethodMap:
     dash: str
     cam: np.ndarray
     class_ids: np.ndarray
+    scored: tuple[int, ...] | None = None
+    is_masks: bool = False
 
 
 class Packer:
@@ -58,12 +62,13 @@ class Packer:
 
 def pack_image(
     image_id: str, image: np.ndarray, gt: np.ndarray | None, methods: Sequence[MethodMap], class_names: Sequence[str],
+    averaging: str = "union",
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Pack one image for the canvas.
 
     Args:
         image: (H, W, 3) uint8. gt: (H, W) uint8 or None. methods: one to six.
-        class_names: background first.
+        class_names: background first. averaging: how the IoU of the classes are averaged, see `ImageScores`.
 
     Returns:
         A description for JSON, and (n,) uint8 bytes that it points into.
@@ -76,6 +81,7 @@ def pack_image(
     packer = Packer()
     meta = {
         "image": image_id, "width": width, "height": height, "thresholds": len(DEFAULT_THRESHOLDS),
+        "averaging": averaging,
         "classNames": dict(enumerate(class_names)), "colours": build_class_colours(len(class_names)),
         "photo": packer.add(encode_jpeg(image)), "gt": None if gt is None else packer.add(gt),
         "methods": [pack_method(packer, method) for method in methods],
@@ -115,10 +121,12 @@ def pack_method(packer: Packer, method: MethodMap) -> dict[str, Any]:
     planes = np.ascontiguousarray(method.cam).reshape(len(method.class_ids), pixels)
     # argmax takes the first of equals, as the counts do
     strongest = planes.argmax(axis=0) if len(planes) else np.zeros(pixels)
+    bins = bin_masks(planes) if method.is_masks else bin_maps(planes)
     return {
         "key": method.key, "label": method.label, "colour": method.colour, "dash": method.dash,
         "classIds": [int(class_id) for class_id in method.class_ids],
-        "bins": packer.add(bin_maps(planes)), "strongest": packer.add(strongest.astype(np.uint8)),
+        "scored": None if method.scored is None else list(method.scored), "isMasks": method.is_masks,
+        "bins": packer.add(bins), "strongest": packer.add(strongest.astype(np.uint8)),
     }
 
 
@@ -126,6 +134,11 @@ def bin_maps(planes: np.ndarray) -> np.ndarray:
     """Bin maps (K, P) on the default thresholds, uint8: a pixel is above threshold j where its bin exceeds j."""
     # the thresholds are cast to the maps' dtype, as a constant plane in front of them would be
     return np.searchsorted(DEFAULT_THRESHOLDS.astype(planes.dtype), planes).astype(np.uint8)
+
+
+def bin_masks(planes: np.ndarray) -> np.ndarray:
+    """Bin finished masks (K, P) of 0 and 1 below or above all thresholds, as `settle_masks` does their counts."""
+    return np.where(planes > MASK_LEVEL, len(DEFAULT_THRESHOLDS), 0).astype(np.uint8)
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
+from amn_core.scoring import describe_degenerate
 from app import state
 from app.browser import (
+    RANKED,
     SORTS,
     build_table,
     choose_run,
@@ -81,6 +83,8 @@ def choose_images(group: dict, keys: list[str]):
         list(table.index), describe_figures(table, sort), SORTS[sort].label, state.get("image"),
         lambda name: state.put("image", name),
     )
+    if sort in RANKED and table["is_degenerate"].any():
+        st.caption(describe_degenerate(int(table["is_degenerate"].sum())))
     return table
 
 
@@ -109,7 +113,7 @@ def render_image(runs: dict, table) -> None:
     place = table.index.get_loc(image_id)
     try:
         with st.spinner("Making the maps of this image…", show_time=True):
-            meta, blob, revision = cached.load_canvas(tuple(runs), image_id)
+            meta, blob, revision = cached.load_canvas(tuple(runs), image_id, state.get("averaging"))
     except ValueError as error:
         st.error(str(error), icon=":material/broken_image:")
         return

@@ -4,14 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from amn_core.formats.runs import Run
+from amn_core.scoring import describe_degenerate
 from app import controls, state
-from app.browser import SORTS, filter_table
+from app.browser import RANKED, SORTS, filter_table
 from app.cache import runs as cached
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
 
 FIGURES = (
-    "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini",
+    "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini", "degenerate",
 )
 COLUMNS = {"best": "best_miou", "area": "object_share", "count": "n_classes", "name": "image"}
 SHAPES = {False: "Table", True: "Contact sheet"}
@@ -69,11 +70,13 @@ def describe_images(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def sort_images(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort by the shared figure, undefined last."""
+    """Sort by the shared figure, undefined last, and degenerate images where the figure ranks them."""
     sort = state.get("sort") if state.get("sort") in SORTS else "regret"
     is_ascending = state.get("ascending") or sort == "name"
     column = COLUMNS.get(sort, sort)
-    return table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last", ignore_index=True)
+    table = table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last")
+    is_last = table["is_degenerate"] & (sort in RANKED)
+    return pd.concat([table[~is_last], table[is_last]], ignore_index=True)
 
 
 def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) -> None:
@@ -90,6 +93,12 @@ def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) ->
 
 def describe_table(table: pd.DataFrame, choice: controls.Choice, key: str) -> str:
     """Describe the images of a table in one line."""
+    note = describe_degenerate(int(table["is_degenerate"].sum()))
+    return f"{describe_losses(table, choice, key)}{' · ' * bool(note)}{note}"
+
+
+def describe_losses(table: pd.DataFrame, choice: controls.Choice, key: str) -> str:
+    """Describe what the images of a table lose to the threshold."""
     if choice.runs[key].is_masks:
         return f"**{len(table)} images** · finished masks, which lose nothing to a threshold: they have none"
     mean, median = table["regret"].mean() * 100, table["regret"].median() * 100
@@ -139,6 +148,8 @@ def render_tile(choice: controls.Choice, run: Run, row: pd.Series) -> None:
               args=(row["image"], choice), key=f"tile:{row['image']}")
     if run.is_masks:
         st.caption(f"mIoU {row['miou'] * 100:.1f} %")
+    elif row["is_degenerate"]:
+        st.caption("degenerate")
     else:
         st.caption(f"loses {row['regret'] * 100:.1f} · best at {row['best_threshold']:.3f}")
 

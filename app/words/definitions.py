@@ -49,6 +49,9 @@ DEFINITIONS = {
         "Oracle − peak", "What one threshold for all images costs, at best.", OURS, True),
     "regret": Definition(
         "Regret", "Of an image: its best mIoU − its mIoU at the global threshold.", OURS, True),
+    "degenerate": Definition(
+        "Degenerate image", "Its ground truth has no scored background, or no scored object: a threshold separates "
+        "nothing, so that it is perfect at 0 or at 1. Counted in the scores, left out of rankings.", OURS, True),
     "gap": Definition(
         "Gap", "Mean activation of a class on its own pixels − its mean on background, averaged over pairs of image "
         "and class. That a large gap helps is the paper's claim; this measure of it is ours.", OURS, False),

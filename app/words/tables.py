@@ -109,7 +109,8 @@ def build_image_table(counts: Counts, scores: ImageScores, threshold: float) -> 
     """Build the table of all per-image figures, one row an image, in the order of the counts.
 
     Columns: image, classes (list of names in the ground truth), n_classes, object_share (of the scored pixels that
-    belong to an object), best_threshold, best_miou, miou (at the threshold), regret, gap, auc, imbalance, gini.
+    belong to an object), best_threshold, best_miou, miou (at the threshold), regret, gap, auc, imbalance, gini, and
+    is_degenerate (without scored background or object).
     Fractions of 1; NaN where undefined.
     """
     areas = count_areas(counts)
@@ -120,6 +121,7 @@ def build_image_table(counts: Counts, scores: ImageScores, threshold: float) -> 
         "best_threshold": scores.best_threshold, "best_miou": scores.best_miou,
         "miou": scores.miou[:, find_threshold(scores.thresholds, threshold)], "regret": scores.regret(threshold),
         "gap": scores.gap, "auc": scores.auc, "imbalance": scores.imbalance, "gini": scores.gini,
+        "is_degenerate": scores.is_degenerate,
     })
 
 

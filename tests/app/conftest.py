@@ -1,7 +1,6 @@
 """Small runs to look at, the app in this process, and the app in a real browser."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,10 +23,6 @@ from amn_core.sweep.counts import CountsBuilder
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENES = "scenes:size=96,n=6,seed=7"
 METHODS = {"cam": ("CAM", 9.0, 1.5), "amn-without-lcm": ("AMN without LCM", 5.0, 1.0), "amn": ("AMN", 3.0, 0.8)}
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)
 PATIENCE = 60_000  # milliseconds; on a busy machine the first page takes long
 
 
@@ -171,20 +166,6 @@ def server(runs_root: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """A real browser without a window."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next((found for name in names if (found := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip("needs chromium on the PATH")
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from amn_core.formats.runs import load_run
+from amn_core.formats.counts import save_counts
+from amn_core.formats.runs import load_run, save_run
 from amn_core.sweep import score_images
 from app.browser import SORTS, filter_table, sort_table
+from app.cache import runs as cached
 from app.words.tables import find_contents
+from tests.app.canvas_model import score_in_browser
+from tests.app.conftest import make_run
 
 
 def get_component(at, name: str) -> dict:
@@ -191,3 +196,38 @@ def test_runs_of_a_folder_keep_their_maps_out_of_the_search(runs_root):
     found = find_run_folders(runs_root)
     drawn = [load_run(folder).name for folder in found if folder.parent.name == "drawn"]
     assert drawn == ["AMN", "AMN without LCM", "CAM"]
+
+
+@pytest.mark.parametrize("averaging", ["union", "present"])
+def test_list_and_canvas_show_one_number_where_the_protocol_names_classes(
+    open_app, scenes, group, tmp_path, browser, averaging
+):
+    run = make_run(tmp_path / "runs" / "named", "cam", scenes, "Named")
+    classes = ["background", *scenes.class_names[1:4]]
+    save_run(run.path, run.meta | {"protocol": run.meta["protocol"] | {"classes": classes}})
+    at = open_app("explore", data=group, runs="named", sort="miou", t="0.350", averaging=averaging)
+    assert not at.exception
+    listed = get_component(at, "amn_image_list")
+    shown = dict(zip(listed["names"].split("\n"), listed["figures"].split("\n"), strict=True))
+    assert get_component(at, "amn_canvas")["meta"]["averaging"] == averaging
+    for image_id in scenes.ids:
+        meta, blob, _ = cached.load_canvas(("named",), image_id, averaging)
+        assert shown[image_id] == f"{100 * score_in_browser(browser, meta, blob)[0, 70]:.1f}"
+    whole = score_images(run.counts(), averaging)
+    assert any(shown[name] != f"{100 * value:.1f}" for name, value in zip(whole.image_ids, whole.miou[:, 70]))
+
+
+def test_degenerate_images_come_last_and_are_named(open_app, scenes, group, tmp_path):
+    run = make_run(tmp_path / "runs" / "odd", "cam", scenes, "Odd")
+    counts = run.counts()
+    gone = (counts.decision_gt == 0) & (counts.decision_image == 2)
+    bins = np.where(gone[:, None], 0, counts.decision_bins)
+    save_counts(run.counts_path, replace(counts, decision_bins=bins))
+    for ascending in ("0", "1"):
+        at = open_app("explore", data=group, runs="odd", sort="regret", t="0.350", ascending=ascending)
+        assert not at.exception and list_names(at)[-1] == scenes.ids[2]
+        assert get_component(at, "amn_image_list")["figures"].split("\n")[-1] == "degenerate"
+        assert any("1 degenerate image (" in one.value for one in at.caption)
+    at = open_app("images", data=group, of="odd", sort="miou")
+    assert not at.exception and at.dataframe[-1].value["image"].iloc[-1] == scenes.ids[2]
+    assert any("1 degenerate image (" in one.value for one in at.markdown)

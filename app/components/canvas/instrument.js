@@ -50,7 +50,8 @@ function drawCurves(app, svg, rows, height) {
 }
 
 function scoreName(app) {
-  return app.view.classId ? `IoU of ${app.className(app.view.classId)}` : "mIoU";
+  if (app.view.classId) return `IoU of ${app.className(app.view.classId)}`;
+  return app.model.methods.some((method) => method.scored) ? "mIoU, over the protocol's classes," : "mIoU";
 }
 
 function drawCurve(app, svg, method, y) {
@@ -62,7 +63,7 @@ function drawCurve(app, svg, method, y) {
     isOpen = !Number.isNaN(value);
   });
   draw("path", { class: "curve", d: path, stroke: method.colour, "stroke-dasharray": method.dash }, svg);
-  if (best < 0) return;
+  if (best < 0 || method.isMasks) return;
   const dot = draw("circle", { class: "best", cx: scaleX(app, best), cy: y(curve[best]), r: 4.5, fill: method.colour }, svg);
   draw("title", {}, dot, `${method.label}: best ${percent(curve[best])} at ${app.threshold(best)}`);
 }

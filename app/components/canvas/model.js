@@ -64,16 +64,23 @@ function getScore(method, model, classId) {
 
 function scoreMethod(method, model, classId) {
   const counted = sumAbove(method, model);
-  const scored = new Set([0, ...method.classIds, ...model.gtValues.filter((value) => value !== IGNORE)]);
+  const scored = listScored(method, model, counted.totals);
   const curve = new Float64Array(model.last + 1).fill(NaN);
   for (let j = 0; j <= model.last; j++) {
-    const values = (classId ? [classId] : [...scored]).map((c) => scoreClass(counted, j, c));
+    const values = (classId ? [classId] : scored).map((c) => scoreClass(counted, j, c));
     const known = values.filter((value) => !Number.isNaN(value));
     if (known.length) curve[j] = known.reduce((a, b) => a + b, 0) / known.length;
   }
   let best = -1;
   curve.forEach((value, j) => { if (!Number.isNaN(value) && (best < 0 || value > curve[best])) best = j; });
   return { curve, best };
+}
+
+// The classes of the image that its mean is over: those of the run's protocol, under the averaging of the list beside.
+function listScored(method, model, totals) {
+  const present = [...new Set([0, ...method.classIds, ...model.gtValues.filter((value) => value !== IGNORE)])];
+  const chosen = present.filter((c) => !method.scored || method.scored.includes(c));
+  return model.meta.averaging === "present" ? chosen.filter((c) => totals.get(c)) : chosen;
 }
 
 // Pixels above each threshold, by ground truth and row, from the histogram of the codes.

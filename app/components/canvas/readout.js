@@ -44,7 +44,7 @@ function buildScoreRow(app, method, i) {
   row.append(name, ...cells);
   if (score) {
     cells[1].textContent = score.best < 0 ? DASH : percent(score.curve[score.best]);
-    cells[2].textContent = score.best < 0 ? DASH : app.threshold(score.best);
+    cells[2].textContent = score.best < 0 || method.isMasks ? DASH : app.threshold(score.best);
   }
   row.classList.toggle("off", app.view.hidden.includes(method.key));
   return { row, cells, score };
@@ -125,7 +125,7 @@ function updateValueRow(app, method, cells, p) {
   const pixels = app.model.gt.length;
   app.shownClasses.forEach((classId, k) => {
     const row = method.classIds.indexOf(classId);
-    cells[k + 1].textContent = p < 0 || row < 0 ? DASH : app.threshold(method.bins[row * pixels + p]);
+    cells[k + 1].textContent = p < 0 || row < 0 ? DASH : app.threshold(Math.min(app.model.last, method.bins[row * pixels + p]));
   });
   const winner = method.classIds[method.strongest[p]] || 0;
   const decided = p >= 0 && method.top[p] > app.view.t ? winner : 0;
