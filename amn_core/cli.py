@@ -75,6 +75,9 @@ COMMANDS = {
 }
 
 BENCHMARKS = {
+    "all": Command(
+        "bench.everything:BenchAllConfig", "bench.everything:bench_all",
+        "every check and benchmark on one device, in one report", "cli:format_report"),
     "sweep": Command(
         "bench.sweep:BenchSweepConfig", "bench.sweep:bench_sweep",
         "counts of every threshold against an argmax for each", "cli:format_report"),

@@ -82,7 +82,7 @@ def test_meter_sees_the_memory_that_a_piece_of_work_takes() -> None:
         assert 60 < meter.describe()["peak_memory_mb"] < 200
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 def test_benchmarks_run_on_a_gpu() -> None:
     on_gpu = TINY | {"device": "cuda"}
     assert bench_train(BenchTrainConfig(steps=2, batch=2, crop=64, **on_gpu))["plain"]["peak_memory_mb"] > 0

@@ -163,7 +163,7 @@ def test_batch_and_threads_are_filled_in_and_checked() -> None:
         resolve_batch(replace(config, batch=0), gpu)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 def test_gpu_gives_the_maps_of_the_cpu(model: Path) -> None:
     dataset = load_dataset(SPEC, "train")
     images, class_ids = [dataset.image(i) for i in dataset.ids[:4]], [np.array([1, 2])] * 4

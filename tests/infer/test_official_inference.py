@@ -144,7 +144,7 @@ def test_dropout_of_two_images_differs_and_other_draws_are_left_alone(amn_file, 
     assert np.abs(off.infer_map(almost, [1]) - off.infer_map(image, [1])).max() < 1e-4
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.cuda
 def test_dropout_with_a_seed_is_the_same_twice_on_cuda(amn_file, image) -> None:
     assert np.array_equal(infer(amn_file, image, 0, "cuda"), infer(amn_file, image, 0, "cuda"))
 

@@ -29,7 +29,6 @@ from amn_core.train.losses import segmentation_loss
 SPEC = "scenes:size=64,n=4,seed=3"
 FEW = "scenes:size=128,n=2,seed=3"
 SMALL = "efficientnet_lite0_small"
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
 
 
 def build_small(head: str = "v2", layers: str = "late", n_classes: int = 5) -> torch.nn.Module:
@@ -303,7 +302,7 @@ def test_checkpoints_of_the_other_kind_are_refused(model_path: Path, tiny_cam: T
     assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_masks_on_cuda_are_those_of_the_cpu(model_path: Path) -> None:
     image = load_dataset(SPEC, "train").image("scene_000001")
     masks = [load_segmenter(model_path, device, "fp32", (1.0, 0.5), True).infer_mask(image)
@@ -311,7 +310,7 @@ def test_masks_on_cuda_are_those_of_the_cpu(model_path: Path) -> None:
     assert (masks[0] == masks[1]).mean() > 0.99
 
 
-@needs_cuda
+@pytest.mark.cuda
 def test_training_learns_on_cuda(tmp_path: Path) -> None:
     path = train(TrainConfig(
         method="segmentation", data=SPEC, seeds=str(write_masks(tmp_path / "masks")), out=str(tmp_path / "out"),

@@ -136,7 +136,7 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
         build_backbone("resnet50", stride_on="conv3")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", NAMES)
 def test_cuda_agrees_with_cpu(name: str) -> None:
     model = build_model(name, "efficientnet_lite0", 6).eval()

@@ -216,7 +216,7 @@ def test_networks_learn_labels_where_their_features_lie_unless_told_otherwise() 
         resolve_train_config(replace(config, method="segmentation", label_at="first"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.cuda
 def test_cuda_draws_what_the_cpu_draws_and_under_autocast_too() -> None:
     features = torch.randn(2, 3, 5, 7)
     expected = draw_maps(features, (40, 51), BACKBONES[LITE], (79, 101))

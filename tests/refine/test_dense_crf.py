@@ -253,7 +253,7 @@ def test_crf_of_probabilities_equals_pydensecrf():
     np.testing.assert_allclose(refine_probabilities(image, probs), expected, atol=1e-3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_crf_on_cuda_agrees_with_the_cpu():
     images, labels = zip(*(make_texture(seed=seed) for seed in range(4)))
     found = CRFFilters(images, device="cuda").refine_labels(labels, 3)

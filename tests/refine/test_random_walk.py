@@ -38,8 +38,7 @@ def measure_affinity(edge: np.ndarray, a: tuple[int, int], b: tuple[int, int], c
     return (1 - max(between)) ** config.beta
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs CUDA"))])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 @pytest.mark.parametrize("config", [
     WalkConfig(), WalkConfig(beta=3, steps=5, radius=3, power=1), WalkConfig(beta=1, steps=1, radius=6),
     WalkConfig(normalisation="mean"), WalkConfig(beta=3, steps=5, radius=3, power=1, normalisation="mean")])

@@ -10,8 +10,7 @@ from amn_core.sweep.tensors import count_on_device  # noqa: E402
 from tests.sweep.reference import GRIDS, N_CLASSES, make_image  # noqa: E402
 
 DTYPES = (np.float16, np.float32, np.float64, np.uint8)
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs a graphics card"))]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 
 
 def assert_same(first, second) -> None:

@@ -123,7 +123,7 @@ def test_of_equal_edges_on_a_path_the_first_gets_the_gradient() -> None:
     assert best.item() == pytest.approx(0.7) and total.flatten().tolist() == [0, 1, 0, 0]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.cuda
 def test_loss_on_cuda_is_that_on_the_cpu() -> None:
     edge, displacement, seed = draw_batch(1, (20, 30), [0, 1, 255])
     inter_pixel_loss(edge, displacement, seed).backward()
