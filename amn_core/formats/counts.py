@@ -4,6 +4,9 @@
 ``separation_bins`` hold a byte a count, and 255 stands for the next of ``decision_bins_large`` and
 ``separation_bins_large``. ``format`` names the version, ``sha256`` is the SHA-256 of the bytes before it.
 
+Counts of masks refined anew at each threshold are a format of their own: in column 0 of ``decision_bins`` stand all
+pixels of a row, in column j + 1 those that its class has at threshold j.
+
 Files of version 1 are read too: the line ``amn-counts 1``, a line with the SHA-256 of the rest, a line of JSON
 (names, and the shape of each array), then the arrays, compressed together.
 """
@@ -25,6 +28,7 @@ from amn_core.sweep.counts import Counts
 
 MAGIC = b"amn-counts"
 VERSION = 2
+REFINED, REFINED_VERSION = "amn-refined-counts", 1
 LEVEL = 6
 BINS = ("decision_bins", "separation_bins")
 NAMES = ("class_names", "image_ids")
@@ -71,10 +75,13 @@ def load_counts(path: str | os.PathLike) -> Counts:
 
 def encode_counts(counts: Counts) -> bytes:
     """Turn counts into the bytes of a file."""
-    arrays = {"format": np.array(f"{MAGIC.decode()} {VERSION}")}
+    kind = f"{REFINED} {REFINED_VERSION}" if counts.is_refined else f"{MAGIC.decode()} {VERSION}"
+    arrays = {"format": np.array(kind)}
     arrays |= {name: np.array(getattr(counts, name), dtype=np.str_) for name in NAMES}
     for name in (name for name in TYPES if hasattr(counts, name)):
         values = getattr(counts, name)
+        if name == "decision_bins" and counts.is_refined:
+            values = np.cumsum(values[:, ::-1], axis=1, dtype=np.int64)[:, ::-1]
         if name in BINS:
             packed = values if isinstance(values, Bins) else pack_bins(values)
             arrays[name], arrays[f"{name}_large"] = packed.small, packed.large
@@ -93,15 +100,17 @@ def decode_arrays(data: bytes) -> dict[str, np.ndarray]:
         raise CountsFileError(f"was cut short or changed after it was written ({error}): count the run again") from None
     members, limit = list_members(data), find_limit(len(data))
     kind, _, version = str(read_arrays(data, limit, ("format",))["format"]).partition(" ")
-    if kind != MAGIC.decode() or not version.isdecimal():
+    if kind not in (MAGIC.decode(), REFINED) or not version.isdecimal():
         raise CountsFileError("is not a file of counts: make one with `python -m amn_core count`")
-    check_version(int(version))
+    check_version(int(version), REFINED_VERSION if kind == REFINED else VERSION)
+    is_refined = kind == REFINED
     small = read_arrays(data, limit, [name for name in members if not name.startswith(BINS)])
     for kind in ("decision", "separation"):
         cells = len(small[f"{kind}_image"]) * (3 if kind == "separation" else 1) * (len(small["thresholds"]) + 1)
         if not cells <= members[f"{kind}_bins"][-1] <= cells + 1000:
             raise CountsFileError(f"holds {kind}_bins of another size than its rows say: count the run again")
-    return small | read_arrays(data, limit, [name for name in members if name.startswith(BINS)])
+    arrays = small | read_arrays(data, limit, [name for name in members if name.startswith(BINS)])
+    return arrays | {"is_refined": np.array(is_refined)}
 
 
 def decode_old(data: bytes) -> dict[str, np.ndarray]:
@@ -129,10 +138,10 @@ def decode_old(data: bytes) -> dict[str, np.ndarray]:
     return arrays | {name: np.array(head[name], dtype=np.str_) for name in NAMES}
 
 
-def check_version(version: int) -> None:
+def check_version(version: int, known: int = VERSION) -> None:
     """Check that a version is one that this program reads."""
-    if version > VERSION:
-        raise CountsFileError(f"has version {version}, this program reads {VERSION}: update it")
+    if version > known:
+        raise CountsFileError(f"has version {version}, this program reads {known}: update it")
 
 
 def find_limit(size: int) -> int:
@@ -152,6 +161,9 @@ def build_counts(arrays: dict[str, np.ndarray]) -> Counts:
     columns = {name: arrays[name] for name in TYPES if not name.startswith(BINS)}
     for name in BINS:
         columns[name] = settle_bins(join_bins(arrays[name], arrays[f"{name}_large"]))
+    if arrays.get("is_refined", False):
+        above = np.pad(columns["decision_bins"][:].astype(np.int64), ((0, 0), (0, 1)))
+        columns["decision_bins"] = above[:, :-1] - above[:, 1:]
     names = {name: tuple(arrays[name].tolist()) for name in NAMES}
     if not all(arrays[name].ndim == 1 and all(isinstance(text, str) for text in names[name]) for name in NAMES):
         raise ValueError("class_names or image_ids are no list of names")

@@ -19,7 +19,8 @@ class Counts:
     """Pixels by image, ground truth, strongest class and threshold bin, with what separation needs.
 
     Rows are sorted by image, then ground truth, then class; pairs without a pixel have no row. Bin b holds the
-    values above exactly b thresholds, so a pixel is foreground at ``thresholds[j]`` where its bin exceeds j.
+    values above exactly b thresholds, so a pixel is foreground at ``thresholds[j]`` where its bin exceeds j. Of masks
+    refined anew at each threshold the bins are steps, which may be below 0 (`amn_core.sweep.refined`).
 
     Attributes:
         thresholds: (T,) float64, strictly increasing.
@@ -57,6 +58,11 @@ class Counts:
         """Number of classes, background counted."""
         return len(self.class_names)
 
+    @property
+    def is_refined(self) -> bool:
+        """Whether these are of masks refined anew at each threshold: no class has a map of its own behind it."""
+        return not len(self.separation_class) and bool((self.decision_class > 0).any())
+
     def select(self, images: Iterable[int] | Iterable[str] | np.ndarray) -> "Counts":
         """Keep some images, by index, id or boolean mask (N,), in the order given.
 
@@ -76,8 +82,7 @@ def check_counts(counts: Counts) -> None:
         image, bins = getattr(counts, f"{kind}_image"), getattr(counts, f"{kind}_bins")
         if bins.shape != (len(image), *tail) or not np.issubdtype(bins.dtype, np.integer):
             raise ValueError(f"{kind}_bins is {bins.dtype} {bins.shape}, not integers {(len(image), *tail)}")
-        is_signed = not isinstance(bins, Bins) and np.issubdtype(bins.dtype, np.signedinteger)
-        if bins.size and is_signed and bins.min() < 0:
+        if not isinstance(bins, Bins) and has_negative(bins, may_step=kind == "decision" and counts.is_refined):
             raise ValueError(f"{kind}_bins holds negative counts: the file or the subtraction is wrong")
         if len(image) and not (image.min() >= 0 and image.max() < n_images):
             raise ValueError(f"{kind}_image points outside the {n_images} images")
@@ -87,6 +92,13 @@ def check_counts(counts: Counts) -> None:
             raise ValueError(f"{name} has {values.shape} entries, not one for each row of {rows}_bins")
         if len(values) and values.max() >= counts.n_classes:
             raise ValueError(f"{name} holds class {values.max()}, but there are {counts.n_classes} class names")
+
+
+def has_negative(bins: np.ndarray, may_step: bool) -> bool:
+    """Tell whether bins (R, ..., B) hold a negative count; of steps, whether what they leave above a threshold is."""
+    if not bins.size or not np.issubdtype(bins.dtype, np.signedinteger):
+        return False
+    return bool((np.cumsum(bins[..., ::-1], axis=-1) if may_step else bins).min() < 0)
 
 
 class CountsBuilder:
