@@ -7,15 +7,19 @@ it. Finished masks have one score and no threshold. Tables, figures, reports and
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from amn_core.formats.runs import Run
 from amn_core.sweep import Bootstrap, Counts, Summary, bootstrap_runs, summarise
 from amn_core.sweep.confusion import find_classes
 from amn_core.sweep.images import ImageScores, score_images
 from amn_core.sweep.protocols import Protocol, find_protocol, parse_classes
+from amn_core.sweep.refined import find_common_thresholds, thin_counts
 from amn_core.sweep.scores import drop_bootstrap_thresholds, drop_image_thresholds, drop_thresholds
 
 COMMON = "--common"
 SHOWN = 8
+NO_ACTIVATION = "A refined mask has no activation, so gap, AUC, imbalance and histograms are not defined."
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,35 @@ def score_run_images(
     terms = choose_terms(run, counts, images, classes, averaging)
     scores = score_images(terms.select(counts), terms.protocol.averaging, terms.class_list)
     return drop_image_thresholds(scores) if run.is_masks else scores
+
+
+def load_alike(runs: Sequence[Run]) -> list[Counts]:
+    """Load the counts of runs at the same thresholds, so that they can be compared.
+
+    Masks refined at each threshold are counted at fewer of them; beside such a run all are read on the thresholds that
+    they share.
+
+    Raises:
+        ValueError: no counts, or thresholds that differ though nothing was refined, or of which none is shared.
+    """
+    counts = [run.counts() for run in runs]
+    grids = [own.thresholds for own in counts]
+    if all(np.array_equal(grid, grids[0]) for grid in grids):
+        return counts
+    common = find_common_thresholds(grids)
+    if not len(common) or not any(run.is_refined for run in runs):
+        other = next(run for run, grid in zip(runs, grids, strict=True) if not np.array_equal(grid, grids[0]))
+        raise ValueError(f"{other.path} was counted at other thresholds than {runs[0].path}: count it again")
+    return [thin_counts(own, common) for own in counts]
+
+
+def describe_refined(runs: Sequence[Run], thresholds: Sequence[float]) -> list[str]:
+    """Describe what runs of refined masks lack, and on which thresholds all are read; nothing without such a run."""
+    names = [run.name for run in runs if run.is_refined]
+    if not names:
+        return []
+    rest = f" All runs are read on the {len(thresholds)} thresholds that they share." * (len(names) < len(runs))
+    return [f"{', '.join(names)}: refined at each threshold. {NO_ACTIVATION}{rest}"]
 
 
 def draw_runs(

@@ -15,7 +15,9 @@ from amn_core.scoring import (
     choose_terms,
     describe_degenerate,
     describe_differences,
+    describe_refined,
     draw_runs,
+    load_alike,
     score_under,
     share_terms,
 )
@@ -66,16 +68,14 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     if not config.runs:
         raise ValueError("no run to compare: give at least one run folder with counts")
     runs = [load_run(path) for path in config.runs]
-    counts = [run.counts() for run in runs]
+    counts = load_alike(runs)
     thresholds = counts[0].thresholds
-    for run, own in zip(runs, counts, strict=True):
-        if own.thresholds.tolist() != thresholds.tolist():
-            raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
     terms = choose_all_terms(config, runs, counts)
     rows = [describe_run(*row) for row in zip(runs, counts, terms, strict=True)]
     if config.intervals:
         rows = add_intervals(runs, counts, terms, rows)
-    return {"thresholds": thresholds.tolist(), "runs": rows, "notes": write_notes(runs, terms)}
+    notes = write_notes(runs, terms) + describe_refined(runs, thresholds)
+    return {"thresholds": thresholds.tolist(), "runs": rows, "notes": notes}
 
 
 def choose_all_terms(config: CompareConfig, runs: Sequence[Run], counts: Sequence[Counts]) -> list[Terms]:

@@ -40,6 +40,8 @@ def count(config: CountConfig) -> Path:
         ValueError: an image without a map or without a mask, unless these may be left out.
     """
     run = load_run(config.run)
+    if run.is_refined:
+        raise ValueError(f"{run.path} is counted as it is made: start its refine --every again to go on with it")
     spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
     dataset = load_dataset(spec, split, config.skip_broken)
     if dataset.class_names != run.class_names:

@@ -2,6 +2,8 @@
 
 ``crf`` and ``pamr`` cut the maps at a threshold and refine the labels: a run of finished masks. ``irn`` spreads the
 maps by a random walk that the class boundaries of an IRN hold back: a run of maps again, for any threshold.
+``--every`` refines at every threshold of a grid: a run of counts alone, whose curve stands beside that of the maps
+(`refine_every`).
 """
 
 import sys
@@ -18,11 +20,12 @@ from amn_core.compute.parallel import run_chunks
 from amn_core.constants import BACKGROUND, METHOD_LABELS, WALK_NORMALISATIONS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.files import hash_file
-from amn_core.formats.maps import LEVELS, is_whole, load_stored_map, resize_maps, save_levels, save_map
+from amn_core.formats.maps import LEVELS, is_whole, load_stored_map, resize_maps, save_levels
 from amn_core.formats.masks import split_mask
-from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
+from amn_core.formats.runs import REFINED, Run, describe_data, load_run, resolve_spec, save_run
 from amn_core.options import format_command, option
 from amn_core.presets import DEVICES, FIXED, PRECISIONS
+from amn_core.sweep.refined import choose_grid
 from amn_core.sweep.seeds import build_labels
 
 METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}
@@ -41,6 +44,10 @@ class RefineConfig:
     out: str = option("", "run folder to write", required=True)
     threshold: float | None = option(
         None, "crf, pamr: where to cut the maps; by default the constant of AMN's code for the run's method")
+    every: bool = option(
+        False, "count the refined mask at every threshold of a grid, for a curve after refinement; irn walks once and "
+        "puts a dense CRF behind")
+    thresholds: int = option(51, "every: thresholds from 0 to 1")
     gt_prob: float = option(0.7, "crf: trust in the label of a pixel")
     checkpoint: str = option("", "irn: the model that train irn made")
     beta: float = option(10.0, "irn: exponent of the affinities")
@@ -91,10 +98,14 @@ def refine(config: RefineConfig) -> Path:
     config = resolve_refine_config(replace(config, data=spec, split=split), run)
     dataset = load_dataset(spec, split, config.skip_broken)
     ids = find_refinable(dataset, run, config.skip_broken)
+    meta = build_refined_meta(config, run, dataset, len(ids))
+    refuse_other_refinement(Path(config.out), meta)
+    if config.every:
+        from amn_core.commands.refine_every import refine_every
+
+        return refine_every(config, meta)
     with main_first():
         if is_main():
-            meta = build_refined_meta(config, run, dataset, len(ids))
-            refuse_other_refinement(Path(config.out), meta)
             save_run(config.out, meta)
     shard = take_shard(ids)
     for _ in run_chunks(partial(refine_some, config), shard, f"refine {config.method}", choose_workers(config, shard)):
@@ -111,8 +122,14 @@ def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
     """
     if config.batch is not None and config.batch < 1:
         raise ValueError(f"batch is {config.batch}; it must be at least 1")
+    if config.every:
+        choose_grid(config.thresholds)
+        if run.is_masks:
+            raise ValueError(f"{run.path}: finished masks are the same at every threshold; leave --every out")
+        if config.threshold is not None:
+            raise ValueError(f"threshold is {config.threshold}, but --every takes all: leave one of them out")
     if config.method != "irn":
-        return replace(config, threshold=resolve_threshold(config, run))
+        return config if config.every else replace(config, threshold=resolve_threshold(config, run))
     if not config.checkpoint:
         raise ValueError("irn needs a model: pass --checkpoint FILE, made by the command train irn")
     is_amn = run.method.startswith("amn") and config.normalisation == "largest"
@@ -182,21 +199,30 @@ def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images:
     """Describe the new run for its run.json."""
     data, data_root = describe_data(config.data)
     is_walk = config.method == "irn"
+    kind = REFINED if config.every else "maps" if is_walk else "masks"
     kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "registration", "classes")
             if key in run.meta["protocol"]}
     normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
+    if config.every:
+        normalisation = f"masks refined at each of {config.thresholds} thresholds"
     protocol = {
         "normalisation": normalisation,
-        "resize": "bilinear" if is_walk else "none", "ground_truth": "", "ignore": "255 left out"}
+        "resize": "bilinear" if kind == "maps" else "none", "ground_truth": "", "ignore": "255 left out"}
     checkpoint = {"checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
                   "backbone": run.meta.get("model", {}).get("backbone", "")} if is_walk else run.meta.get("model", {})
     return {
-        "name": config.name or f"{run.name} + {METHODS[config.method]}", "method": "irn" if is_walk else run.method,
-        "kind": "maps" if is_walk else "masks", "data": data, "data_root": data_root, "split": config.split,
+        "name": config.name or name_refined(config, run), "method": "irn" if is_walk else run.method,
+        "kind": kind, "data": data, "data_root": data_root, "split": config.split,
         "images": images, "class_names": list(dataset.class_names), "label_source": dataset.label_source,
         "protocol": protocol | kept, "model": checkpoint, "refinement": describe_refinement(config, run),
         "command": ["python", "-m", "amn_core", *format_command("refine", config)],
     }
+
+
+def name_refined(config: RefineConfig, run: Run) -> str:
+    """Name the new run after the old one and the method, as in AMN + CRF."""
+    name = f"{run.name} + {METHODS[config.method]}"
+    return f"{name} + {METHODS['crf']}" if config.every and config.method == "irn" else name
 
 
 def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
@@ -205,14 +231,18 @@ def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
              "pamr": ("threshold",)}
     source = {"name": run.name, "method": run.method, "model": run.meta.get("model", {}),
               "protocol": {k: v for k, v in run.meta["protocol"].items() if k not in ("ground_truth", "classes")}}
-    parameters = {name: getattr(config, name) for name in names[config.method]}
-    if config.method == "irn":
+    methods = (config.method, "crf") if config.every and config.method == "irn" else (config.method,)
+    parameters = {name: getattr(config, name) for method in methods for name in names[method]}
+    if config.every:
+        parameters = {name: value for name, value in parameters.items() if name != "threshold"}
+        parameters["thresholds"] = config.thresholds
+    if "irn" in methods:
         parameters["sha256"] = hash_file(Path(config.checkpoint))
-    elif config.method == "crf":
+    if "crf" in methods:
         from amn_core.refine import CRFConfig
 
         parameters |= asdict(CRFConfig())
-    else:
+    if "pamr" in methods:
         from amn_core.refine import PAMRConfig
 
         parameters |= {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(PAMRConfig()).items()}
@@ -308,11 +338,17 @@ def save_refined_mask(target: Run, source: Source, labels: np.ndarray) -> None:
 
 def refine_by_walk(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
     """Spread the maps of a batch by the random walk, and write them."""
+    for source in walk_sources(config, sources):
+        save_levels(target.map_path(source.image_id), source.cam, source.class_ids, source.image.shape[:2])
+
+
+def walk_sources(config: RefineConfig, sources: Sequence[Source]) -> list[Source]:
+    """Spread the maps of a batch by the random walk; rounded as a run keeps them."""
     walker = load_walker_once(config.checkpoint, config.device, config.precision)
     maps = [source.cam.astype(np.float32) / np.float32(LEVELS) for source in sources]
     spread = walker.walk([source.image for source in sources], maps, build_walk_config(config), config.scale)
-    for source, cam in zip(sources, spread, strict=True):
-        save_map(target.map_path(source.image_id), cam, source.class_ids, source.image.shape[:2])
+    levels = [np.rint(cam * LEVELS).astype(np.uint8) for cam in spread]
+    return [replace(source, cam=cam) for source, cam in zip(sources, levels, strict=True)]
 
 
 @lru_cache(maxsize=1)

@@ -23,7 +23,7 @@ from amn_core.commands.text import format_cell
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
-from amn_core.scoring import choose_terms
+from amn_core.scoring import NO_ACTIVATION, choose_terms
 from amn_core.sweep import Counts, CountsBuilder
 
 COLUMNS = (
@@ -69,6 +69,9 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
     masks = next((run for run in runs if run.is_masks), None)
     if masks is not None:
         raise ValueError(f"{masks.path}: finished masks have no threshold to choose; leave the run out")
+    refined = next((run for run in runs if run.is_refined), None)
+    if refined is not None:
+        raise ValueError(f"{refined.path}: {NO_ACTIVATION} Choose for the run it was made from")
     extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
     cams = [run for run in runs if run.method == "cam"]
     return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices, cams)]

@@ -11,7 +11,8 @@ from amn_core.options import option
 class Kind:
     """A kind of figure: its title, what draws it (``module:function``), and its suffixes, the best one first.
 
-    `needs` says what a run must have: ``counts``, ``maps`` (and the photographs), or ``metrics`` of a training.
+    `needs` says what a run must have: ``counts``, ``activation`` (counts of maps), ``maps`` (and the photographs), or
+    ``metrics`` of a training.
     """
 
     title: str
@@ -22,9 +23,10 @@ class Kind:
 
 FIGURES = {
     "miou": Kind("mIoU against threshold", "amn_core.figures.curves:draw_miou"),
-    "histograms": Kind("Foreground and background activation", "amn_core.figures.distributions:draw_histograms"),
+    "histograms": Kind("Foreground and background activation", "amn_core.figures.distributions:draw_histograms",
+                       "activation"),
     "best-thresholds": Kind("Best threshold of each image", "amn_core.figures.distributions:draw_best_thresholds"),
-    "gap-imbalance": Kind("Gap against imbalance", "amn_core.figures.distributions:draw_clouds"),
+    "gap-imbalance": Kind("Gap against imbalance", "amn_core.figures.distributions:draw_clouds", "activation"),
     "classes": Kind("IoU of each class", "amn_core.figures.bars:draw_classes"),
     "class-differences": Kind("Difference of each class", "amn_core.figures.bars:draw_differences"),
     "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),

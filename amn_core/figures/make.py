@@ -1,13 +1,14 @@
 """A figure from its config, or again from its record: draw, describe, render, write."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amn_core.figures.config import FIGURES, FigureConfig, load_draw, resolve_figure_config
 from amn_core.figures.curves import draw_training, load_trainings
-from amn_core.figures.material import load_material
+from amn_core.figures.material import Source, load_material
 from amn_core.figures.picking import pick_images
 from amn_core.figures.record import (
     build_record,
@@ -23,6 +24,7 @@ from amn_core.figures.report import build_report
 from amn_core.figures.styles import PAGES, render_figure, use_page
 from amn_core.figures.tables import write_table
 from amn_core.formats.files import write_bytes, write_json
+from amn_core.scoring import NO_ACTIVATION
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def build_output(config: FigureConfig, places: tuple[str, ...] = ()) -> Output:
     if FIGURES[config.name].needs == "metrics":
         return build_training(config, places, suffix)
     material = load_material(config, places)
+    if FIGURES[config.name].needs == "activation":
+        refuse_refined(material.sources)
     if config.name == "report":
         return Output(*build_report(material))
     draw = load_draw(config.name)
@@ -75,6 +79,13 @@ def build_output(config: FigureConfig, places: tuple[str, ...] = ()) -> Output:
             text = write_table(drawn, suffix, config.name)
             return Output(comment_record(text, suffix, embed_record(record)).encode(), record, caption)
         return Output(render_figure(drawn[0], suffix, config.dpi, caption, embed_record(record)), record, caption)
+
+
+def refuse_refined(sources: Sequence[Source]) -> None:
+    """Raise ValueError for a figure of activation if a run is one of refined masks, which have none."""
+    for source in sources:
+        if source.run.is_refined:
+            raise ValueError(f"{source.run.path}: {NO_ACTIVATION} Draw the run it was made from")
 
 
 def build_training(config: FigureConfig, places: tuple[str, ...], suffix: str) -> Output:

@@ -11,7 +11,7 @@ from amn_core.data.lists import read_id_list
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.styles import PAGES, Look, Page, build_looks
 from amn_core.formats.runs import Run, load_run
-from amn_core.scoring import Terms, choose_terms, draw_runs, score_run_images, score_under
+from amn_core.scoring import Terms, choose_terms, draw_runs, load_alike, score_run_images, score_under
 from amn_core.sweep import Bootstrap, Counts, Protocol, Summary
 from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.images import ImageScores
@@ -112,7 +112,7 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
         ValueError: a run without counts, runs that cannot be compared, or an unknown class, image or threshold.
     """
     runs = [load_run(path) for path in places or config.runs]
-    counts = [run.counts() for run in runs]
+    counts = load_alike(runs)
     check_comparable(runs, counts, config.classes)
     counts, left_out = keep_common(counts, config.images)
     terms = choose_terms(runs[0], counts[0], classes=config.classes, averaging=config.protocol)
@@ -128,8 +128,6 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
 def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], classes: str) -> None:
     """Raise ValueError if runs differ in what makes a score; classes that are named settle which ones count."""
     for run, own in zip(runs[1:], counts[1:], strict=True):
-        if own.thresholds.tolist() != counts[0].thresholds.tolist():
-            raise ValueError(f"{run.path} was counted at other thresholds than {runs[0].path}: count it again")
         if own.class_names != counts[0].class_names:
             raise ValueError(f"{run.path} has other classes than {runs[0].path}: draw them apart")
         if not classes and set(run.scored_classes) != set(runs[0].scored_classes):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT = "amn-run"
 FORMAT_VERSION = 1
 SCORING_NOTE = "scoring.json"
+REFINED = "refined"
 REQUIRED = ("name", "method", "data", "split", "class_names", "protocol")
 
 
@@ -72,6 +73,11 @@ class Run:
     def is_masks(self) -> bool:
         """Whether the run holds finished masks, which no threshold changes, instead of activation maps."""
         return self.meta.get("kind") == "masks"
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether the run is the masks refined anew at each threshold of a grid: counts alone, without activation."""
+        return self.meta.get("kind") == REFINED
 
     @property
     def is_registered(self) -> bool:

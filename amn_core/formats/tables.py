@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from amn_core.formats.files import write_bytes
 from amn_core.sweep import Counts, Summary, score_confusion, score_iou
+from amn_core.sweep.confusion import sum_above
 from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.images import ImageScores
 
@@ -52,6 +54,8 @@ def save_tables(
         "images.csv": tabulate_images(scores, summary), "decisions.csv": tabulate_decisions(counts),
         "separation.csv": tabulate_separation(counts),
     }
+    if counts.is_refined:  # no map of a class lies behind the masks
+        del tables["separation.csv"]
     for name, (header, rows) in tables.items():
         save_csv(folder / name, header, rows)
     return list(tables)
@@ -93,11 +97,31 @@ def name_bins(counts: Counts) -> list[str]:
 
 
 def tabulate_decisions(counts: Counts) -> tuple[list[str], Iterable[list[Any]]]:
-    """Tabulate the pixels by image, ground truth, strongest class and bin."""
+    """Tabulate the pixels by image, ground truth, strongest class and bin; of refined masks, by threshold."""
+    if counts.is_refined:
+        return tabulate_refined(counts)
     rows = (
         [counts.image_ids[image], int(gt), int(cls), *bins.tolist()] for image, gt, cls, bins in zip(
             counts.decision_image, counts.decision_gt, counts.decision_class, counts.decision_bins, strict=True))
     return ["image", "ground_truth", "strongest_class", *name_bins(counts)], rows
+
+
+def tabulate_refined(counts: Counts) -> tuple[list[str], Iterable[list[Any]]]:
+    """Tabulate the pixels of refined masks by image, ground truth, class and threshold."""
+    return ["image", "ground_truth", "class", *(f"at_{t:g}" for t in counts.thresholds)], list_refined_rows(counts)
+
+
+def list_refined_rows(counts: Counts) -> Iterator[list[Any]]:
+    """List the pixels of each class, background first: what is above no threshold of any class."""
+    keys = zip(counts.decision_image.tolist(), counts.decision_gt.tolist(), strict=True)
+    for (image, gt), rows in groupby(range(len(counts.decision_image)), dict(enumerate(keys)).get):
+        rows = list(rows)
+        bins = np.stack([counts.decision_bins[row] for row in rows])
+        above = sum_above(bins)
+        is_class = counts.decision_class[rows] > 0
+        ground = bins.sum() - above[is_class].sum(axis=0)
+        for label, pixels in [(0, ground), *zip(counts.decision_class[rows][is_class], above[is_class], strict=True)]:
+            yield [counts.image_ids[image], gt, int(label), *pixels.tolist()]
 
 
 def tabulate_separation(counts: Counts) -> tuple[list[str], Iterable[list[Any]]]:

@@ -60,9 +60,8 @@ def pamr_probabilities(
     """
     image = check_image(image)
     probs = check_probabilities(probs, image.shape[:2])
-    pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
     planes = torch.tensor(probs, device=device)[None]
-    return adapt_masks(pixels, planes, config or PAMRConfig())[0].cpu().numpy()
+    return adapt_masks(to_planes(image, device), planes, config or PAMRConfig())[0].cpu().numpy()
 
 
 def pamr_labels(
@@ -86,13 +85,44 @@ def pamr_labels(
     return pamr_probabilities(image, planes, config, device).argmax(0)
 
 
-@torch.no_grad()
+def pamr_label_sets(
+    image: np.ndarray, labels: np.ndarray, n_labels: int, config: PAMRConfig | None = None,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
+    """Refine several label sets (S, H, W) of one image as `pamr_labels` does, its neighbours weighed once.
+
+    Returns:
+        (S, H, W) of the type of `labels`.
+
+    Raises:
+        ValueError: if type, size or values do not fit.
+    """
+    image, config = check_image(image), config or PAMRConfig()
+    sets = check_labels(labels, n_labels, image.shape[:2])
+    weights = neighbour_weights(to_planes(image, device), config.dilations)
+    refined = []
+    for one in sets:
+        planes = torch.stack([torch.from_numpy(one == label) for label in range(n_labels)])[None]
+        refined.append(average_neighbours(planes.float().to(device), weights, config)[0].argmax(0).cpu().numpy())
+    return np.stack(refined).astype(sets.dtype)
+
+
+def to_planes(image: np.ndarray, device: str | torch.device) -> Tensor:
+    """Turn an image (H, W, 3) into planes (1, 3, H, W) float32."""
+    return torch.tensor(image, device=device).permute(2, 0, 1)[None].float()
+
+
 def adapt_masks(images: Tensor, masks: Tensor, config: PAMRConfig) -> Tensor:
-    """Run PAMR on masks (B, L, H, W) float32 of images (B, C, H, W) float32; returns (B, L, H, W).
+    """Run PAMR on masks (B, L, H, W) float32 of images (B, C, H, W) float32; returns (B, L, H, W)."""
+    return average_neighbours(masks, neighbour_weights(images, config.dilations), config)
+
+
+@torch.no_grad()
+def average_neighbours(masks: Tensor, weights: Tensor, config: PAMRConfig) -> Tensor:
+    """Replace each pixel of masks (B, L, H, W) by the mean of its neighbours, weighted, again and again.
 
     Beyond the border the image and the masks repeat their outermost pixels.
     """
-    weights = neighbour_weights(images, config.dilations)
     for _ in range(config.iterations):
         total = torch.zeros_like(masks)
         for i, neighbour in enumerate(shifted(masks, config.dilations)):
@@ -101,6 +131,7 @@ def adapt_masks(images: Tensor, masks: Tensor, config: PAMRConfig) -> Tensor:
     return masks
 
 
+@torch.no_grad()
 def neighbour_weights(images: Tensor, dilations: tuple[int, ...]) -> Tensor:
     """Weigh the 8 neighbours at each distance by their likeness: (B, 8 · dilations, H, W), sum 1."""
     scale = CONTRAST * local_deviation(images, dilations) + TINY

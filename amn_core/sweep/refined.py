@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.constants import BACKGROUND, DEFAULT_THRESHOLDS, IGNORE_INDEX
 from amn_core.sweep.bins import split_rows
 from amn_core.sweep.counts import Counts
 from amn_core.sweep.pixels import ImageCounts
@@ -92,6 +92,23 @@ def sum_bins(bins: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Sum neighbouring bins (R, ..., T+1) from each start to before the next: (R, ..., len(starts)) int64."""
     parts = [np.add.reduceat(block, starts, axis=-1, dtype=np.int64) for _, block in split_rows(bins)]
     return np.concatenate(parts) if parts else np.zeros((*bins.shape[:-1], len(starts)), np.int64)
+
+
+def choose_grid(number: int) -> np.ndarray:
+    """Choose thresholds from 0 to 1 that unrefined runs are counted at too, so that both can be compared.
+
+    Raises:
+        ValueError: they would not be among those of `count`.
+
+    >>> choose_grid(51)[:3].tolist()
+    [0.0, 0.02, 0.04]
+    """
+    steps = len(DEFAULT_THRESHOLDS) - 1
+    if number < 3 or steps % (number - 1):
+        known = [n + 1 for n in range(2, steps + 1) if steps % n == 0]
+        raise ValueError(f"thresholds is {number}; choose one of {', '.join(map(str, known))}, whose thresholds are "
+                         "among those of count")
+    return DEFAULT_THRESHOLDS[:: steps // (number - 1)]
 
 
 def find_common_thresholds(grids: Sequence[np.ndarray]) -> np.ndarray:

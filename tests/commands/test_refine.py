@@ -10,7 +10,7 @@ import torch
 from amn_core.cli import main
 from amn_core.data import load_dataset
 from amn_core.formats.checkpoints import save_checkpoint
-from amn_core.formats.maps import LEVELS, compute_map_size, load_stored_map, resize_maps, save_levels, save_map
+from amn_core.formats.maps import LEVELS, compute_map_size, load_stored_map, resize_maps, save_levels
 from amn_core.formats.masks import load_mask
 from amn_core.formats.runs import load_run, save_run
 from amn_core.infer.walker import load_walker
@@ -20,34 +20,6 @@ from amn_core.refine.random_walk import WalkConfig, spread_maps
 from amn_core.sweep.seeds import build_labels
 
 SPEC = "scenes:size=64,n=4,seed=3"
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of AMN whose maps are the ground truth, blurred by being stored small, with noise."""
-    path, dataset = tmp_path_factory.mktemp("source") / "amn", load_dataset(SPEC, "train")
-    rng = np.random.default_rng(0)
-    run = save_run(path, {
-        "name": "AMN", "method": "amn", "data": SPEC, "split": "train", "class_names": list(dataset.class_names),
-        "model": {"checkpoint": "model.pth", "sha256": "0" * 64, "backbone": "x"},
-        "protocol": {"normalisation": "image-softmax", "classes": ["background", dataset.class_names[1]]}})
-    for image_id in dataset.ids:
-        gt, class_ids = dataset.gt(image_id), dataset.class_ids(image_id)
-        cam = np.stack([(gt == c)[::4, ::4] * 0.7 for c in class_ids]) + rng.random((len(class_ids), 16, 16)) * 0.3
-        save_map(run.map_path(image_id), cam.astype(np.float32), class_ids, gt.shape)
-    return path
-
-
-@pytest.fixture(scope="module")
-def irn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An IRN with random branches, whose edges are between 0 and 1."""
-    torch.manual_seed(0)
-    arguments = {"name": "irn", "backbone": "efficientnet_lite0_small", "n_classes": 6, "backbone_options": {}}
-    model = build_model(**arguments)
-    model.backbone.load_imagenet()
-    path = tmp_path_factory.mktemp("irn") / "model.pth"
-    save_checkpoint(path, model, {"model": arguments, "class_names": [], "config": {}, "step": 0, "metrics": {}})
-    return path
 
 
 def run_refine(source: Path, out: Path, method: str, *more: str) -> int:
@@ -177,6 +149,6 @@ def test_walk_asks_for_an_irn(source: Path, tmp_path: Path, capsys) -> None:
     assert run_refine(source, tmp_path / "out", "irn") == 1
     assert "train irn" in capsys.readouterr().err
     arguments = {"name": "cam", "backbone": "efficientnet_lite0_small", "n_classes": 6, "backbone_options": {}}
-    save_checkpoint(tmp_path / "cam.pth", build_model(**arguments), {"model": arguments})
+    save_checkpoint(tmp_path / "cam.pth", build_model(**arguments), {"model": arguments, "class_names": []})
     assert run_refine(source, tmp_path / "out", "irn", "--checkpoint", str(tmp_path / "cam.pth")) == 1
     assert "is CAM" in capsys.readouterr().err
