@@ -53,12 +53,27 @@ def choose_classes(classes: str | Iterable[str] | None, run: Run) -> list[str] |
 
     Raises:
         ValueError: a class that the run does not have.
+
+    >>> choose_classes(None, run)[:3], choose_classes("dog,0", run), choose_classes("all", run)
+    (['background', 'cat', 'cow'], ['background', 'dog'], None)
     """
     names = run.class_names
     is_text = isinstance(classes, str) and classes
     chosen = parse_classes(classes, names) if is_text else list(classes or run.scored_classes) or None
     indices = find_classes(names, chosen)
     return None if len(indices) == len(names) else [names[i] for i in indices]
+
+
+def find_scored_classes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Find the classes that the protocols of some runs name, for one score of all of them on one screen.
+
+    In the order of the data set; empty, for all, where no protocol names any.
+
+    >>> find_scored_classes([run, masks])[-2:]
+    ('person', 'sheep')
+    """
+    own = {name for run in runs for name in run.scored_classes}
+    return tuple(dict.fromkeys(name for run in runs for name in run.class_names if name in own))
 
 
 def choose_terms(
@@ -73,6 +88,10 @@ def choose_terms(
 
     Raises:
         ValueError: an unknown class or averaging.
+
+    >>> terms = choose_terms(run, run.counts(), averaging="seam")
+    >>> len(terms.classes), len(terms.images), terms.protocol.averaging
+    (7, 437, 'all')
     """
     chosen = choose_classes(classes, run)
     protocol = find_protocol(averaging or run.averaging)
@@ -95,13 +114,21 @@ def score_run(
 
     Raises:
         ValueError: no counts, or an unknown image, class, averaging or threshold.
+
+    >>> [f"{score_run(one).peak_miou:.3f} at {score_run(one).peak_threshold:.3f}" for one in (run, masks)]
+    ['0.545 at 0.140', '0.765 at nan']
     """
     counts = run.counts() if counts is None else counts
     return score_under(run, counts, choose_terms(run, counts, images, classes, averaging), threshold)
 
 
 def score_under(run: Run, counts: Counts, terms: Terms, threshold: float | None = None) -> Summary:
-    """Score a run under terms that were chosen before, as `score_run` does."""
+    """Score a run under terms that were chosen before, as `score_run` does.
+
+    >>> counts = run.counts()
+    >>> score_under(run, counts, choose_terms(run, counts)).peak_miou == score_run(run).peak_miou
+    True
+    """
     summary = summarise(terms.select(counts), terms.protocol, terms.class_list, threshold=threshold)
     return drop_thresholds(summary) if run.is_masks else summary
 
@@ -110,7 +137,11 @@ def score_run_images(
     run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
     averaging: str | Protocol | None = None, counts: Counts | None = None,
 ) -> ImageScores:
-    """Score each image of a run at every threshold; arguments and errors as in `score_run`."""
+    """Score each image of a run at every threshold; arguments and errors as in `score_run`.
+
+    >>> int(score_run_images(run).is_degenerate.sum())
+    4
+    """
     counts = run.counts() if counts is None else counts
     terms = choose_terms(run, counts, images, classes, averaging)
     scores = score_images(terms.select(counts), terms.protocol.averaging, terms.class_list)
@@ -154,6 +185,12 @@ def draw_runs(
 
     Raises:
         ValueError: the runs differ in images, classes or averaging, so that no draw pairs them.
+
+    >>> counts = [run.counts(), masks.counts()]
+    >>> terms = [choose_terms(one, own) for one, own in zip((run, masks), counts)]
+    >>> drawn = draw_runs([run, masks], counts, terms, resamples=2)
+    >>> drawn[0].draw == drawn[1].draw
+    True
     """
     for topic, value in describe_differences(runs, terms).items():
         raise ValueError(f"the runs differ in {topic} ({value}), so that no draw pairs them: pass {COMMON}, or name "
@@ -170,6 +207,12 @@ def share_terms(runs: Sequence[Run], terms: Sequence[Terms]) -> Terms:
 
     Raises:
         ValueError: they share no image, or no class but background.
+
+    >>> counts = run.counts()
+    >>> few = choose_terms(run, counts, counts.image_ids[:5], "background,cat,train")
+    >>> shared = share_terms([run, run], [choose_terms(run, counts), few])
+    >>> shared.classes, len(shared.images)
+    (('background', 'cat'), 5)
     """
     scored = [own.classes or run.class_names for run, own in zip(runs, terms, strict=True)]
     classes = tuple(name for name in scored[0] if all(name in names for names in scored))
@@ -183,7 +226,12 @@ def share_terms(runs: Sequence[Run], terms: Sequence[Terms]) -> Terms:
 
 
 def describe_differences(runs: Sequence[Run], terms: Sequence[Terms]) -> dict[str, str]:
-    """Describe in what the scores of runs differ before any map does: topic -> the values in words; empty if alike."""
+    """Describe in what the scores of runs differ before any map does: topic -> the values in words; empty if alike.
+
+    >>> counts = run.counts()
+    >>> describe_differences([run, masks], [choose_terms(run, counts), choose_terms(masks, counts, averaging="toco")])
+    {'averaging': 'CAM union; AMN + CRF present'}
+    """
     classes = [own.classes or run.class_names for run, own in zip(runs, terms, strict=True)]
     values = {
         "classes": ([frozenset(names) for names in classes], [name_classes(names) for names in classes]),
@@ -205,7 +253,11 @@ def describe_values(runs: Sequence[Run], words: Sequence[str]) -> str:
 
 
 def describe_degenerate(n: int) -> str:
-    """Describe how many images have no place in a ranking, in one sentence; empty if all have."""
+    """Describe how many images have no place in a ranking, in one sentence; empty if all have.
+
+    >>> describe_degenerate(2)
+    '2 degenerate images (no scored background, or no scored object): counted in the scores, left out of rankings.'
+    """
     if not n:
         return ""
     return (f"{n} degenerate image{'s' if n > 1 else ''} (no scored background, or no scored object): counted in the "

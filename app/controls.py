@@ -6,6 +6,7 @@ import streamlit as st
 
 from amn_core.constants import METHODS
 from amn_core.formats.runs import Run
+from amn_core.scoring import find_scored_classes
 from app import roots, state
 from app.cache import runs as cached
 from app.charts.styles import RunStyle, build_styles
@@ -102,12 +103,13 @@ def mark_at_first(runs: dict[str, Run]) -> list[str]:
 def render_threshold(runs: dict[str, Run]) -> None:
     """Render the shared threshold, and the way to set it to a run's peak."""
     st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=190, **state.bind("t"))
+    classes = choose_classes(runs)
     with st.popover("Peaks", icon=":material/my_location:", help="Set the threshold to the peak of a run"):
         st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
         for key, run in runs.items():
             if run.is_masks:  # no threshold to set
                 continue
-            peak = cached.load_summary(run, state.get("averaging")).peak_threshold
+            peak = cached.load_summary(run, state.get("averaging"), classes, find_images(runs)).peak_threshold
             label = f"{run.name}: {peak:.3f}"
             st.button(label, key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")
 
@@ -117,7 +119,7 @@ def render_protocol(runs: dict[str, Run]) -> None:
     st.radio("A class that is absent from an image set", list(AVERAGINGS), format_func=AVERAGINGS.get,
              **state.bind("averaging", list(AVERAGINGS)))
     options = list(dict.fromkeys(name for run in runs.values() for name in run.class_names))
-    own = find_scored_classes(runs)
+    own = find_scored_classes(list(runs.values()))
     placeholder = f"The {len(own)} of the runs' protocol" if own else "All classes"
     st.multiselect("Classes that count", options, placeholder=placeholder, **state.bind("classes", options))
     if own:
@@ -131,17 +133,16 @@ def build_choice(group: str, runs: dict[str, Run], keys: list[str]) -> Choice:
     whole = cached.group_runs()[group]
     styles = dict(zip(whole, build_styles([run.method for run in whole.values()], cached.name_runs(whole).values())))
     chosen = {key: runs[key] for key in keys}
-    names = {name for run in chosen.values() for name in run.class_names}
-    classes = tuple(name for name in state.get("classes") if name in names) or find_scored_classes(chosen)
+    classes = choose_classes(chosen)
     return Choice(
         group, chosen, styles, classes, state.get("averaging"), find_images(chosen), state.get("t"),
     )
 
 
-def find_scored_classes(runs: dict[str, Run]) -> tuple[str, ...]:
-    """Find the classes that the protocols of some runs average over, in the order of the data set; empty means all."""
-    own = {name for run in runs.values() for name in run.scored_classes}
-    return tuple(dict.fromkeys(name for run in runs.values() for name in run.class_names if name in own))
+def choose_classes(runs: dict[str, Run]) -> tuple[str, ...]:
+    """Choose the classes that count on a screen: those that were chosen, else those of the runs' protocols."""
+    known = {name for run in runs.values() for name in run.class_names}
+    return tuple(name for name in state.get("classes") if name in known) or find_scored_classes(list(runs.values()))
 
 
 def find_images(runs: dict[str, Run]) -> tuple[str, ...]:

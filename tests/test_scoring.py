@@ -1,12 +1,14 @@
 """A run's score is one number on every surface: the table, JSON, CSV, figures, the import report and the canvas."""
 
 import csv
+import doctest
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from amn_core import scoring
 from amn_core.commands.compare import CompareConfig, compare, format_table
 from amn_core.commands.count import CountConfig, count
 from amn_core.commands.export import ExportConfig, run_export
@@ -285,3 +287,9 @@ def test_import_of_perfect_masks_reports_the_score_that_compare_gives(tmp_path):
     row = compare(CompareConfig(runs=(report["run"],)))["runs"][0]
     assert report["peak_miou"] == row["peak_miou"] == pytest.approx(report["masks"]["miou"]["background"])
     assert report["peak_threshold"] is None and row["miou"][-1] == row["peak_miou"]
+
+
+def test_examples_of_the_module_are_true():
+    runs = {name: load_run(REPOSITORY / "checkpoints" / "voc-resnet50" / folder)
+            for name, folder in (("run", "cam"), ("masks", "crf"))}
+    assert doctest.testmod(scoring, extraglobs=runs).failed == 0

@@ -129,13 +129,13 @@ def shrink_labels(gt: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 @st.cache_resource(max_entries=48, show_spinner="Counting every map again…")
 def count_manipulated(path: str, modified: int, manipulation: Manipulation, _run: Run):
     """Count all maps of a run after a manipulation, at a quarter of the size: a summary."""
+    from amn_core.scoring import score_run
     from amn_core.sweep.counts import CountsBuilder
-    from amn_core.sweep.scores import summarise
 
     builder = CountsBuilder(_run.class_names)
     for image_id, cam, class_ids, gt in read_all_maps(path, modified, _run):
         builder.add(image_id, manipulate(cam, manipulation, gt), class_ids, gt)
-    return summarise(builder.build())
+    return score_run(_run, counts=builder.build())
 
 
 def ask_summary(run: Run, manipulation: Manipulation):

@@ -10,6 +10,7 @@ from app.words import tables
 from app.words.definitions import DEFINITIONS
 
 MEASURES = ("gap", "auc", "auc_other", "imbalance", "gini")
+POOLED = {name: f"{DEFINITIONS[name].text} Here: pixels of all images of the class together." for name in MEASURES}
 POINTS = {"image": "an image", "class": "a class"}
 
 
@@ -68,9 +69,10 @@ def render_clouds(choice: controls.Choice) -> None:
         points = st.segmented_control("One point is", list(POINTS), format_func=POINTS.get, required=True,
                                       label_visibility="collapsed", **state.bind("points", list(POINTS)))
     clouds = [build_cloud(choice, key, points) for key in choice.runs]
+    pooled = "pooled " * (points == "class")
     key = f"chart:clouds:{points}"
     event = st.plotly_chart(
-        charts.draw_clouds(clouds, "imbalance (CV, low is good)", "gap (high is good)"), key=key,
+        charts.draw_clouds(clouds, f"{pooled}imbalance (CV, low is good)", f"{pooled}gap (high is good)"), key=key,
         on_select=lambda: take_point(key, points, choice), selection_mode=("points", "box", "lasso"),
         alt="Gap against imbalance, one point " + POINTS[points],
     )
@@ -81,7 +83,8 @@ def render_clouds(choice: controls.Choice) -> None:
     st.caption(
         "A click opens the image in Explore; the lasso above the chart marks several. Large marks: medians. The gap "
         "changes with the scale of the maps." if points == "image" else
-        "A click shows the histograms of the class. The gap changes with the scale of the maps."
+        "A click shows the histograms of the class. Pooled: over the pixels of all images of the class together, not "
+        "averaged over images. The gap changes with the scale of the maps."
     )
 
 
@@ -114,7 +117,7 @@ def take_point(key: str, points: str, choice: controls.Choice) -> None:
 
 def render_classes(choice: controls.Choice, names: list[str]) -> None:
     """Render the separation of each class and run."""
-    st.markdown("**By class**, pixels of all images together")
+    st.markdown("**By class**, pooled: pixels of all images together")
     separations, areas = {}, {}
     for key, run in choice.runs.items():
         separations[key] = cached.load_class_separation(run, choice.images)[0]
@@ -129,7 +132,7 @@ def render_classes(choice: controls.Choice, names: list[str]) -> None:
 def describe_columns() -> dict:
     """Describe the columns of the table by class."""
     numbers = {
-        name: st.column_config.NumberColumn(DEFINITIONS[name].name, format="%.3f", help=DEFINITIONS[name].text)
+        name: st.column_config.NumberColumn(f"{DEFINITIONS[name].name}, pooled", format="%.3f", help=POOLED[name])
         for name in MEASURES
     }
     return {"class": "Class", "run": "Run", "images": "Images", **numbers}

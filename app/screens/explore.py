@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from amn_core.scoring import describe_degenerate
 from app import state
 from app.browser import (
     RANKED,
@@ -20,6 +19,7 @@ from app.components.canvas import render_canvas
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_list import render_image_list
 from app.controls import mark_at_first
+from app.words.definitions import DEFINITIONS
 
 MOST_METHODS = 6
 
@@ -79,12 +79,12 @@ def choose_images(group: dict, keys: list[str]):
     if (sort in ("regret", "miou") or state.get("regret-range")) and threshold != state.get("t"):
         label = f"List is for {threshold:.3f}: sort for {state.get('t'):.3f}"
         st.button(label, icon=":material/sort:", on_click=refresh_list, width="stretch")
+    if sort in RANKED and (n := int(table["is_degenerate"].sum())):
+        st.caption(f"{n} degenerate image{'s come' if n > 1 else ' comes'} last", help=DEFINITIONS["degenerate"].text)
     render_image_list(
         list(table.index), describe_figures(table, sort), SORTS[sort].label, state.get("image"),
         lambda name: state.put("image", name),
     )
-    if sort in RANKED and table["is_degenerate"].any():
-        st.caption(describe_degenerate(int(table["is_degenerate"].sum())))
     return table
 
 

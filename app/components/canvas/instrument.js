@@ -45,13 +45,14 @@ function drawCurves(app, svg, rows, height) {
     draw("line", { class: "grid", x1: MARGIN.left, x2: app.chart.width - MARGIN.right, y1: y(level), y2: y(level) }, svg);
     draw("text", { class: "tick", x: MARGIN.left - 6, y: y(level) + 4, "text-anchor": "end" }, svg, String(level * 100));
   }
-  draw("text", { class: "title", x: MARGIN.left, y: 11 }, svg, `${scoreName(app)} of this image, %`);
+  draw("text", { class: "title", x: MARGIN.left, y: 11 }, svg, scoreTitle(app));
   for (const method of rows) drawCurve(app, svg, method, y);
 }
 
-function scoreName(app) {
-  if (app.view.classId) return `IoU of ${app.className(app.view.classId)}`;
-  return app.model.methods.some((method) => method.scored) ? "mIoU, over the protocol's classes," : "mIoU";
+function scoreTitle(app) {
+  if (app.view.classId) return `IoU of ${app.className(app.view.classId)} of this image, %`;
+  const isPart = app.model.methods.some((method) => method.scored);
+  return `mIoU of this image${isPart ? " over the protocol's classes" : ""}, %`;
 }
 
 function drawCurve(app, svg, method, y) {

@@ -26,7 +26,7 @@ function buildReadout(app) {
 function buildScores(app) {
   const table = app.find(".scores");
   const truth = app.model.hasTruth;
-  table.caption.textContent = truth ? `${scoreName(app)} of this image, %` : "Share of the image called foreground, %";
+  table.caption.textContent = truth ? scoreTitle(app) : "Share of the image called foreground, %";
   const heads = truth ? ["Method", "At", "Best", "At", "Lost"] : ["Method", "At"];
   table.tHead.replaceChildren(fillRow(make("tr"), heads.map((head, i) => [head, i ? "number" : "", "th"])));
   app.scoreRows = app.model.methods.map((method, i) => buildScoreRow(app, method, i));
