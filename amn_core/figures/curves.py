@@ -17,8 +17,6 @@ from amn_core.formats.files import read_json
 from amn_core.formats.trainings import load_probe, read_metrics
 from amn_core.sweep import score_miou
 from amn_core.sweep.confusion import score_confusion
-from amn_core.sweep.curves import find_threshold
-from amn_core.sweep.scores import MASK_LEVEL
 
 PERCENT = 100.0
 MARKS = 7
@@ -86,12 +84,11 @@ def draw_curve(axes: Axes, x: np.ndarray, source: Source, number: int, page: Pag
 def draw_masks(axes: Axes, material: Material, number: int) -> None:
     """Draw the one score of finished masks: a level line, or a point at its share of foreground."""
     source, page = material.sources[number], material.page
-    at = find_threshold(source.counts.thresholds, MASK_LEVEL)
-    y, colour = float(source.summary.miou[at]) * PERCENT, source.look.colour
+    y, colour = source.summary.peak_miou * PERCENT, source.look.colour
     curves = material.bootstraps[number].interval("miou") if material.config.intervals else (source.summary.miou,) * 2
-    low, high = (float(curve[at]) * PERCENT for curve in curves)
+    low, high = (float(curve[0]) * PERCENT for curve in curves)  # all of a curve is alike
     if material.config.axis == "share":
-        axes.errorbar([source.summary.foreground_share[at] * PERCENT], [y], [[y - low], [high - y]], zorder=6,
+        axes.errorbar([source.summary.foreground_share[0] * PERCENT], [y], [[y - low], [high - y]], zorder=6,
                       color=colour, marker=source.look.marker, markersize=1.9 * page.marker, markeredgecolor="white")
         return
     axes.axhspan(low, high, color=colour, alpha=0.16, linewidth=0)

@@ -11,7 +11,6 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from amn_core.sweep.confusion import nanmean, score_foreground_share, score_iou, score_rates
 from amn_core.sweep.curves import find_peak, find_threshold
-from amn_core.sweep.scores import MASK_LEVEL
 from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
 from app import state
 from app.cache import runs as cached
@@ -24,7 +23,6 @@ PAIRED = {
 }
 MASKS_NOTE = (" A symbol without a curve: finished masks, which have no threshold; they stand on the line of the "
               "current one, or at their share of foreground.")
-OF_THRESHOLDS = ("oracle_miou", "oracle_gain", "mean_miou")
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -43,11 +41,10 @@ def build_point(
     choice: Choice, key: str, y: np.ndarray, low: np.ndarray | None = None, high: np.ndarray | None = None
 ) -> charts.Curve:
     """Build the point of a run of finished masks: at their share of foreground, or on the threshold's line."""
-    at = find_threshold(cached.load_counts(choice.runs[key]).thresholds, MASK_LEVEL)
-    share = score_foreground_share(cached.load_confusion(choice.runs[key], choice.images))[at] * charts.PERCENT
+    share = score_foreground_share(cached.load_confusion(choice.runs[key], choice.images))[0] * charts.PERCENT
     x = choice.threshold if state.get("axis") == "threshold" else share
-    low, high = (None if one is None else one[[at]] for one in (low, high))
-    return charts.Curve(choice.styles[key], np.array([x]), y[[at]], low=low, high=high)
+    low, high = (None if one is None else one[:1] for one in (low, high))  # all thresholds are alike
+    return charts.Curve(choice.styles[key], np.array([x]), y[:1], low=low, high=high)
 
 
 def describe_axis(choice: Choice) -> dict:
@@ -200,11 +197,11 @@ def render_verdict(
     """Render the paired differences that matter, each with its interval."""
     if len(bootstraps) < 2:
         return
-    rows, has_masks = {}, any(choice.runs[key].is_masks for key in (first, second))
+    rows = {}
     for measure, title in PAIRED.items():
-        if has_masks and measure in OF_THRESHOLDS:
-            continue
         one = compare_bootstraps(bootstraps[first], bootstraps[second], measure)
+        if not np.isfinite(one.estimate):  # finished masks have none
+            continue
         unit, digits = (charts.PERCENT, 1) if "miou" in measure or measure == "oracle_gain" else (1, 3)
         rows[title] = [f"{value * unit:+.{digits}f}" for value in (one.estimate, one.low, one.high)]
         rows[title].append(f"{one.share_above:.0%}")
