@@ -1,7 +1,8 @@
 """Images, image-level labels and ground truth, behind one interface; free of torch.
 
-``load_dataset(spec, split)`` opens any of them. A spec is ``voc:ROOT``, ``coco:ROOT``, ``folder:ROOT``
-or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks included).
+``load_dataset(spec, split)`` opens any of them. A spec is ``voc:ROOT``, ``coco:ROOT``, ``folder:ROOT``,
+``photos`` (six photographs of other packages) or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks
+included).
 """
 
 from dataclasses import replace
@@ -35,8 +36,10 @@ def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     kind, _, rest = spec.partition(":")
     if kind == "scenes":
         return import_module("amn_core.data.scenes.dataset").open_scenes(parse_options(rest), split)
+    if spec == "photos":
+        return import_module("amn_core.data.photos").open_photos(split)
     if kind not in OPENERS or not rest:
-        raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
+        raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT photos or scenes[:key=value,…]")
     module, _, opener = OPENERS[kind].partition(":")
     return getattr(import_module(f"amn_core.data.{module}"), opener)(rest, split, skip_broken)
 

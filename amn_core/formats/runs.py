@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = "amn-run"
 FORMAT_VERSION = 1
+WITHOUT_ROOT = ("scenes", "photos")  # data that come with the package and its dependencies
 SCORING_NOTE = "scoring.json"
 REFINED = "refined"
 REQUIRED = ("name", "method", "data", "split", "class_names", "protocol")
@@ -219,7 +220,7 @@ def resolve_spec(run: Run) -> str:
         ValueError: the run does not know where its data lies here.
     """
     kind = run.meta["data"].partition(":")[0]
-    if kind == "scenes":
+    if kind in WITHOUT_ROOT:
         return run.meta["data"]
     if not run.meta.get("data_root"):
         raise ValueError(
