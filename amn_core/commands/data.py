@@ -1,6 +1,13 @@
 """``python -m amn_core data get|check|preview``: a data set before anything is made of it."""
 
 import argparse
+import io
+import json
+from pathlib import Path
+
+from PIL import Image
+
+SHEETS = ("PNG", "JPEG", "WEBP")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -10,12 +17,14 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     get.add_argument("name", choices=("voc",))
     get.add_argument("--root", required=True, help="folder that will hold VOCdevkit")
     get.set_defaults(handle=get_data)
-    check = actions.add_parser("check", help="read every image, label and mask, and name what is broken")
+    check = actions.add_parser("check", help="read every image, label and mask: what is broken, what is odd")
     preview = actions.add_parser("preview", help="draw a contact sheet of images and masks")
     preview.add_argument("data", help="data set, such as scenes or voc:ROOT")
     preview.add_argument("--out", default="sheet.png", help="picture to write (default: sheet.png)")
     preview.add_argument("--n", type=int, default=24, help="number of images (default: 24)")
     check.add_argument("data", help="data set, such as voc:ROOT")
+    check.add_argument("--workers", type=int, default=0, help="processes; 0 for one a core where there is much to do")
+    check.add_argument("--json", action="store_true", help="print JSON")
     for action in (check, preview):
         action.add_argument("--split", default="train", help="split or path of a list (default: train)")
     check.set_defaults(handle=check_data)
@@ -30,22 +39,30 @@ def get_data(options: argparse.Namespace) -> None:
 
 
 def check_data(options: argparse.Namespace) -> None:
-    """Check a data set and print what is there and what is broken."""
-    from amn_core.data import describe_problems, find_problems, load_dataset
+    """Check a data set and print what is there, what is broken and what is odd.
 
-    dataset = load_dataset(options.data, options.split, skip_broken=True)
-    problems = find_problems(dataset, with_masks=True)
-    print(f"{len(dataset.ids)} images, {len(dataset.class_names) - 1} classes, labels from {dataset.label_source}")
-    for problem in problems:
-        print(problem.message)
-    if problems:
-        raise ValueError(describe_problems(problems, len(dataset.ids)))
+    Raises:
+        ValueError: something makes the data unusable.
+    """
+    from amn_core.data.check import check_dataset, format_check
+
+    report = check_dataset(options.data, options.split, options.workers)
+    print(json.dumps(report) if options.json else format_check(report))
+    if report["errors"]:
+        errors = [finding["text"] for finding in report["findings"] if finding["is_error"]]
+        raise ValueError(f"{options.data}: {len(errors)} kind(s) of errors: {'; '.join(errors)}")
 
 
 def preview_data(options: argparse.Namespace) -> None:
     """Draw a contact sheet of a data set and print where it is."""
     from amn_core.data import load_dataset
-    from amn_core.data.scenes.dataset import build_contact_sheet
+    from amn_core.data.preview import draw_contact_sheet
+    from amn_core.formats.files import write_bytes
 
-    build_contact_sheet(load_dataset(options.data, options.split), options.n).save(options.out)
+    sheet, buffer = draw_contact_sheet(load_dataset(options.data, options.split), options.n), io.BytesIO()
+    kind = Image.registered_extensions().get(Path(options.out).suffix.lower())
+    if kind not in SHEETS:
+        raise ValueError(f"out {options.out}: write a picture as .png, .jpg or .webp")
+    sheet.save(buffer, kind)
+    write_bytes(Path(options.out), buffer.getvalue())
     print(options.out)
