@@ -1,4 +1,4 @@
-"""Options from configs and back, work on several processes, downloads, benchmarks."""
+"""Options from configs and back, work on several processes, benchmarks."""
 
 import argparse
 import json
@@ -18,7 +18,6 @@ from amn_core.cli import BENCHMARKS, COMMANDS, format_report, load_name, main
 from amn_core.commands.pipeline import ReproduceConfig, resolve_seed_thresholds
 from amn_core.commands.seed import SeedConfig
 from amn_core.compute.parallel import run_chunks
-from amn_core.data.download import download_voc
 from amn_core.options import add_options, format_command, read_options
 from amn_core.train.config import TrainConfig
 from amn_core.train.samples import count_steps
@@ -75,23 +74,6 @@ def test_seed_thresholds_come_from_the_preset_unless_given() -> None:
 @pytest.mark.parametrize(("images", "batch", "steps"), [(8, 4, 2), (9, 4, 2), (3, 4, 1)])
 def test_last_incomplete_batch_is_dropped_unless_alone(images: int, batch: int, steps: int) -> None:
     assert count_steps(images, batch) == steps
-
-
-def test_download_asks_torchvision_and_words_its_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def fail(root: str, **options: object) -> None:
-        calls.append((root, options))
-        raise RuntimeError("File not found or corrupted.")
-
-    monkeypatch.setattr("torchvision.datasets.VOCSegmentation", fail)
-    with pytest.raises(ValueError, match=r"could not be downloaded.*corrupted.*unpack"):
-        download_voc(str(tmp_path))
-    assert calls == [(str(tmp_path), {"year": "2012", "image_set": "train", "download": True})]
-    listed = tmp_path / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
-    listed.parent.mkdir(parents=True)
-    listed.write_text("2007_000032\n")
-    assert download_voc(str(tmp_path)).name == "VOC2012" and len(calls) == 1
 
 
 def test_bench_maps_reports_both_forms(tiny_cam: TrainConfig, capsys) -> None:

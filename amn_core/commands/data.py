@@ -7,16 +7,19 @@ from pathlib import Path
 
 from PIL import Image
 
+from amn_core.commands.get import GetConfig
+from amn_core.commands.get import get as get_data
+from amn_core.options import add_options, read_options
+
 SHEETS = ("PNG", "JPEG", "WEBP")
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add ``get``, ``check`` and ``preview`` to the parser of ``data``."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    get = actions.add_parser("get", help="download PASCAL VOC 2012")
-    get.add_argument("name", choices=("voc",))
-    get.add_argument("--root", required=True, help="folder that will hold VOCdevkit")
-    get.set_defaults(handle=get_data)
+    get = actions.add_parser("get", help="download VOC 2012, SBD's masks for it, or Oxford-IIIT Pet")
+    add_options(get, GetConfig)
+    get.set_defaults(handle=lambda options: print(get_data(read_options(options, GetConfig))))
     check = actions.add_parser("check", help="read every image, label and mask: what is broken, what is odd")
     preview = actions.add_parser("preview", help="draw a contact sheet of images and masks")
     preview.add_argument("data", help="data set, such as scenes or voc:ROOT")
@@ -29,13 +32,6 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--split", default="train", help="split or path of a list (default: train)")
     check.set_defaults(handle=check_data)
     preview.set_defaults(handle=preview_data)
-
-
-def get_data(options: argparse.Namespace) -> None:
-    """Download a data set and print where it is."""
-    from amn_core.data.download import download_voc
-
-    print(download_voc(options.root))
 
 
 def check_data(options: argparse.Namespace) -> None:

@@ -179,10 +179,24 @@ def describe_open(config: ReproduceConfig, name: str) -> str:
 
 def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
     """Fill in the splits and the data set to measure on, where they were left open."""
-    is_drawn = config.data.partition(":")[0] == "scenes"
+    kind, _, rest = config.data.partition(":")
+    is_drawn = kind == "scenes"
     return replace(
-        config, train_split=config.train_split or ("train" if is_drawn else "train_aug"),
+        config, train_split=config.train_split or choose_train_split(kind, rest),
         split=config.split or ("val" if is_drawn else "train"), measure_data=config.measure_data or config.data)
+
+
+def choose_train_split(kind: str, rest: str) -> str:
+    """Choose the split to train on: of VOC as it is downloaded, which has no ``train_aug``, all that is annotated."""
+    if kind == "scenes":
+        return "train"
+    from amn_core.data.voc import choose_train_split as choose_of_voc
+    from amn_core.formats.errors import DataError
+
+    try:
+        return choose_of_voc(rest) if kind == "voc" else "train_aug"
+    except DataError:
+        return "train_aug"  # what is wrong with the folder is said when it is opened
 
 
 def resolve_seed_thresholds(config: ReproduceConfig) -> tuple[float, float]:
