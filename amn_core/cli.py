@@ -33,6 +33,9 @@ COMMANDS = {
         "train.config:TrainConfig", "train.loop:train", "train CAM, AMN, IRN or segmentation"),
     "extract": Command(
         "commands.extract:ExtractConfig", "commands.extract:extract", "make the activation maps of a data set"),
+    "apply": Command(
+        "commands.apply:ApplyConfig", "commands.apply:apply_bundle",
+        "make and count the maps of every model of a bundle"),
     "segment": Command(
         "commands.segment:SegmentConfig", "commands.segment:segment",
         "make the masks of a data set with a segmentation network"),
