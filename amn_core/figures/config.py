@@ -31,6 +31,7 @@ FIGURES = {
     "class-differences": Kind("Difference of each class", "amn_core.figures.bars:draw_differences"),
     "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),
     "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
+    "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement"),
     "budget": Kind("Label budget", "amn_core.figures.curves:draw_budget"),
     "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
     "table-classes": Kind(
@@ -41,7 +42,7 @@ PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
 LAYERS = ("photo", "truth", "map", "mask", "contour", "errors")
 RULES = ("largest-regret", "median", "random", "chosen")
 AT_THRESHOLD = ("histograms", "best-thresholds", "classes", "class-differences", "grid", "table-classes", "report")
-SAMPLED = ("miou", "class-differences", "budget", "table", "report")
+SAMPLED = ("miou", "after-refinement", "class-differences", "budget", "table", "report")
 
 
 def choose(default: Any, help_text: str, *figures: str, **more: Any) -> Any:
@@ -70,11 +71,13 @@ class FigureConfig:
         "peak", "threshold of each run: peak, a number, or one for each run, separated by commas", *AT_THRESHOLD)
     axis: str = choose("threshold", "horizontal axis: threshold, or share of the pixels called foreground", "miou",
                        choices=("threshold", "share"))
-    intervals: bool = choose(True, "draw bootstrap intervals", "miou", "budget", "table", "class-differences")
+    intervals: bool = choose(True, "draw bootstrap intervals", "miou", "after-refinement", "budget", "table",
+                             "class-differences")
     resamples: int = choose(1000, "resamples of the bootstrap, or draws of labelled images", *SAMPLED)
     level: float = choose(0.95, "share of the resamples inside an interval", *SAMPLED)
     seed: int = choose(0, "seed of every random draw", *SAMPLED, "grid")
-    plateau: bool = choose(True, "mark the plateau: mIoU within one point of the peak", "miou")
+    plateau: bool = choose(True, "mark the plateau: mIoU within one point of the peak", "miou",
+                           "after-refinement")
     oracle: bool = choose(True, "draw the per-image oracle", "miou")
     zoom: bool = choose(False, "start the vertical axis just below the plateaus instead of at 0", "miou")
     mirror: bool = choose(False, "draw background below the axis", "histograms")
