@@ -11,8 +11,8 @@ from amn_core.options import option
 class Kind:
     """A kind of figure: its title, what draws it (``module:function``), and its suffixes, the best one first.
 
-    `needs` says what a run must have: ``counts``, ``activation`` (counts of maps), ``maps`` (and the photographs), or
-    ``metrics`` of a training.
+    `needs` says what a run must have: ``counts``, ``activation`` (counts of maps), ``maps`` (and the photographs),
+    ``refined`` (masks refined at every threshold, beside the run they were made from), or ``metrics`` of a training.
     """
 
     title: str
@@ -31,7 +31,8 @@ FIGURES = {
     "class-differences": Kind("Difference of each class", "amn_core.figures.bars:draw_differences"),
     "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),
     "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
-    "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement"),
+    "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement",
+                             "refined"),
     "budget": Kind("Label budget", "amn_core.figures.curves:draw_budget"),
     "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
     "table-classes": Kind(
