@@ -6,7 +6,7 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from app import controls, roots, state
 from app.cache import runs as cached
-from app.components import add_forms, import_form
+from app.components import add_forms, get_data, import_form
 from app.official_runs import describe_item
 from app.words import provenance
 from app.words.comparability import find_differences
@@ -118,6 +118,7 @@ def render_ways() -> None:
     if state.is_classroom():
         st.info("This server is read-only: nothing can be added.", icon=":material/lock:")
         return
+    get_data.render_get()
     add_forms.render_add()
     import_form.render_import()
 
