@@ -24,11 +24,15 @@ BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 CHUNK = 100
 ENOUGH = 0.01
 LEAST = 50
+FOLLOWED = 200  # simulations in which one looks after every ten answers; a look costs as much as the answers
 REGRET = (("run", "run", "s"), ("rule", "rule", "s"), ("answers", "answers", "d"), ("mean_regret", "points lost", "%"),
           ("p95_regret", "95 of 100", "%"))
-COVER = (("run", "run", "s"), ("answers", "answers", "s"), ("miou_covered", "mIoU in its interval", "%"),
-         ("miou_width", "half of it", "%"), ("share_covered", "share in its interval", "%"),
-         ("lost_covered", "lost within bound", "%"), ("lost_bound", "bound", "%"), ("mean_regret", "lost", "%"))
+COVER = (
+    ("run", "run", "s"), ("answers", "answers", "s"), ("simulations", "simulations", "d"), ("looks", "mean", ".0f"),
+    ("miou_covered", "mIoU in its interval", "%"), ("miou_width", "half of it", "%"),
+    ("share_covered", "share in its interval", "%"), ("lost_covered", "lost within bound", "%"),
+    ("lost_bound", "bound", "%"), ("mean_regret", "lost", "%"),
+)
 
 
 @dataclass(frozen=True)
@@ -150,14 +154,15 @@ def measure_coverage(
 ) -> list[dict[str, Any]]:
     """Measure whether intervals hold, the images drawn anew each time: after so many answers, and where one stops.
 
-    One looks after every ten answers, from the fiftieth on, and stops when at most a point is said to be lost.
+    In the first simulations one looks after every ten answers, from the fiftieth on, and stops when at most a point is
+    said to be lost.
     """
     found: dict[str, list[np.ndarray]] = {}
     rng, n_images = np.random.default_rng(config.seed), len(case.counts.image_ids)
     for start in range(0, config.coverage, CHUNK):
         drawn = rng.multinomial(n_images, np.full(n_images, 1 / n_images), min(CHUNK, config.coverage - start))
         population, truth = draw_truth(case.population, case.truth, drawn.astype(np.float64))
-        has_stopped = np.zeros(len(drawn), dtype=bool)
+        has_stopped = np.full(len(drawn), start >= FOLLOWED)
         for n, given, estimate in simulate(population, truth, prior, max(sizes), rng):
             if n < LEAST or (n not in sizes and has_stopped.all()):
                 continue
@@ -165,7 +170,8 @@ def measure_coverage(
             held = check_bounds(population, truth, estimate, bounds)
             stops = ~has_stopped & ((bounds.lost <= ENOUGH) | (n == max(sizes)))
             has_stopped |= stops
-            found.setdefault("at the stop", []).append(np.r_[held[:, stops], np.full((1, stops.sum()), n)])
+            if stops.any():
+                found.setdefault("at the stop", []).append(np.r_[held[:, stops], np.full((1, stops.sum()), n)])
             if n in sizes:
                 found.setdefault(str(n), []).append(np.r_[held, np.full((1, len(drawn)), n)])
     order = [*map(str, sizes), "at the stop"]

@@ -4,6 +4,8 @@ A `Selector` looks at the activations alone, at a constant, or at the ground tru
 
 - ``none``      the activations of the images; `CHOOSERS` lists them
 - ``fixed``     a constant that was published, see `FIXED`
+- ``share``     one number: the share of pixels that show an object, see `amn_core.choosing.shares`
+- ``points:N``  N answers at single pixels, see `amn_core.choosing.points`
 - ``labels:N``  the ground truth of N other images, see `amn_core.choosing.budget`
 - ``oracle``    the ground truth of the very images it is scored on
 
@@ -73,7 +75,8 @@ class Choice:
     """Thresholds that a selector chose.
 
     Attributes:
-        selector: short name. title: for people. uses: none, fixed, labels:N or oracle. source: paper or 'ours'.
+        selector: short name. title: for people. uses: none, fixed, share, points:N, labels:N or oracle. source:
+            paper or 'ours'.
         scope: one of SCOPES, or PAIR. index: into the thresholds: () for the data set, (C,) by class, (N,) by
             image, (N, C) for pairs.
     """

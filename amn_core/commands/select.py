@@ -8,6 +8,12 @@ from typing import Any
 import numpy as np
 
 from amn_core.choosing.budget import SIZES, Budget, build_folds, score_budget
+from amn_core.choosing.placing import place_answers
+from amn_core.choosing.point_budget import SIZES as POINT_SIZES
+from amn_core.choosing.point_budget import score_point_budget
+from amn_core.choosing.points import estimate_points
+from amn_core.choosing.population import build_population
+from amn_core.choosing.priors import DEFAULT
 from amn_core.choosing.selection import (
     CHOOSERS,
     SCOPES,
@@ -19,8 +25,10 @@ from amn_core.choosing.selection import (
     choose_unseen,
     score_choices,
 )
+from amn_core.choosing.shares import choose_share, parse_share
 from amn_core.commands.text import format_cell
 from amn_core.data import DataError, load_dataset
+from amn_core.formats.answers import Entry, hash_photo, load_entries
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
 from amn_core.scoring import NO_ACTIVATION, choose_terms
@@ -43,6 +51,10 @@ class SelectConfig:
     part: str = option("all", "images to choose and score on; the labelled images come from the other half",
                        choices=("all", "even", "odd"))
     labels: str = option(",".join(map(str, SIZES)), "numbers of labelled images, separated by commas")
+    points: str = option(",".join(map(str, POINT_SIZES)), "numbers of simulated answers at pixels, multiples of ten, "
+                         "separated by commas")
+    answers: str = option("", "file of answers at pixels, as the screen Label keeps it; several joined by commas")
+    rule: str = option("", "a rule with one number: share:0.30, the share of pixels that show an object")
     resamples: int = option(400, "draws of images for intervals, and of labelled images")
     seed: int = option(0, "seed of every random draw")
     histograms: str = option("counts", "where activations are looked at: counts lack the pixels whose ground truth "
@@ -56,12 +68,13 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
 
     Returns:
         One dict for each run and selector, best first within a run: ``run, method, selector, title, source,
-        uses`` (none, fixed, labels:N or oracle), ``scope`` (data set, class, image, or image and class),
-        ``threshold`` (the median where there are many), ``miou, miou_low, miou_high, regret, regret_low,
+        uses`` (none, fixed, share, points:N, labels:N or oracle), ``scope`` (data set, class, image, or image and
+        class), ``threshold`` (the median where there are many), ``miou, miou_low, miou_high, regret, regret_low,
         regret_high`` (fractions of 1, 95 % intervals), ``images`` and ``part``.
 
     Raises:
-        ValueError: no run, finished masks, runs without counts, or an unknown class, protocol or number of labels.
+        ValueError: no run, finished masks, runs without counts, an unknown class, protocol, rule or number of labels,
+            or answers none of which is about a run's images.
     """
     if not config.runs:
         raise ValueError("no run to choose a threshold for: give at least one run folder with counts")
@@ -90,12 +103,46 @@ def select_run(
     cam = next((c for c in (match_images(one.counts(), scored) for one in cams) if c is not None), None)
     if cam is not None and config.histograms == "maps":
         cam = next((count_blindly(one, cam) for one in cams if set(cam.image_ids) <= set(one.map_ids)), None)
+    told = [choose_share(seen, parse_share(config.rule))] if config.rule else []
+    if config.answers:
+        told.append(choose_answered(run, counts, load_entries(*config.answers.split(",")), averaging, classes))
+    extra = [*extra, *told]
     rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra, cam)
+    folds = build_folds(len(counts.image_ids), config.part)
+    if len(counts.image_ids) > 1 and (points := parse_points(config.points)):
+        rows += describe_points(score_point_budget(counts, folds, points, averaging, classes, seed=config.seed))
     if sizes:
-        folds = build_folds(len(counts.image_ids), config.part)
         rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
     same, place = {"run": run.name, "method": run.method}, {"images": len(scored.image_ids), "part": config.part}
     return [same | row | place for row in sorted(rows, key=lambda row: row["regret"])]
+
+
+def choose_answered(run: Run, counts: Counts, entries: Sequence[Entry], averaging: str, classes) -> Choice:
+    """Choose the threshold that answers at pixels give a run.
+
+    Raises:
+        ValueError: the run has no maps, or no answer is about its images.
+    """
+    population = build_population(counts, averaging, classes)
+    placed = place_answers(entries, run, population, hash_image=build_hasher(run))
+    for image_id, why in placed.problems.items():
+        print(f"{run.name}: the answers on {image_id} are left out: {why}", file=sys.stderr)
+    if not placed.entries:
+        raise ValueError(f"{run.path}: none of {len(entries)} answers is about its images ({run.meta['data']}, "
+                         f"{run.meta['split']}); answer some on the screen Label")
+    index = population.ends[estimate_points(population, placed.answers, DEFAULT).index]
+    return Choice("answers", f"{len(placed.entries)} answers at pixels", f"points:{len(placed.entries)}", "ours",
+                  "data set", np.asarray(index))
+
+
+def build_hasher(run: Run):
+    """Build what hashes the photographs of a run; None for each where they are not on this machine."""
+    try:
+        dataset = load_dataset(resolve_spec(run), run.meta["split"])
+    except (DataError, ValueError):
+        return lambda image_id: None
+    known = set(dataset.ids)
+    return lambda image_id: hash_photo(dataset.image(image_id)) if image_id in known else None
 
 
 def order_cams(run: Run, cams: Sequence[Run]) -> list[Run]:
@@ -163,6 +210,17 @@ def parse_sizes(text: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
+def parse_points(text: str) -> list[int]:
+    """Parse numbers of answers, such as ``50,100``; the empty text means none.
+
+    Raises:
+        ValueError: something that is not a multiple of ten above 0.
+    """
+    if any(size % 10 for size in parse_sizes(text)):
+        raise ValueError(f"points {text!r}: expected multiples of ten, such as 50,100: people are asked ten at a time")
+    return parse_sizes(text)
+
+
 def describe_choice(choice: Choice, score: ChoiceScore, thresholds: np.ndarray) -> dict[str, Any]:
     """Describe a choice and what it gives as a row."""
     name = choice.selector if choice.scope == "data set" else f"{choice.selector}/{choice.scope.split()[0]}"
@@ -175,10 +233,21 @@ def describe_choice(choice: Choice, score: ChoiceScore, thresholds: np.ndarray) 
 
 def describe_budget(budget: Budget) -> list[dict[str, Any]]:
     """Describe what labelled images give as rows, one for each number of them."""
+    titles = [f"Best on {n} labelled image{'s' if n > 1 else ''}" for n in budget.sizes]
+    return describe_sizes(budget, "best-of", titles, "labels")
+
+
+def describe_points(budget: Budget) -> list[dict[str, Any]]:
+    """Describe what answers at pixels give as rows, one for each number of them."""
+    return describe_sizes(budget, "points", [f"{n} answers at pixels, simulated" for n in budget.sizes], "points")
+
+
+def describe_sizes(budget: Budget, selector: str, titles: Sequence[str], uses: str) -> list[dict[str, Any]]:
+    """Describe a budget as rows, one for each of its sizes."""
     keys = ("miou", "miou_low", "miou_high", "regret", "regret_low", "regret_high")
     return [
-        {"selector": f"best-of-{n}", "title": f"Best on {n} labelled image{'s' if n > 1 else ''}", "source": "ours",
-         "uses": f"labels:{n}", "scope": "data set", "threshold": float(np.median(budget.thresholds[i]))}
+        {"selector": f"{selector}-{n}", "title": titles[i], "source": "ours", "uses": f"{uses}:{n}",
+         "scope": "data set", "threshold": float(np.median(budget.thresholds[i]))}
         | {key: float(getattr(budget, key)[i]) for key in keys}
         for i, n in enumerate(budget.sizes.tolist())
     ]
@@ -250,8 +319,8 @@ def format_table(rows: list[dict[str, Any]]) -> str:
                        for i, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in cells]
     notes = (
         "regret: points below the peak of one threshold on the same images, 95 % interval over images",
-        "uses: none, no ground truth; fixed, a published constant; labels:N, N labelled images of the other half; "
-        "oracle, the ground truth of the same images",
+        "uses: none, no ground truth; fixed, a published constant; share, one number; points:N, N answers at pixels "
+        "and labels:N, N labelled images of the other half; oracle, the ground truth of the same images",
         "the threshold of /class and /image is the median of many",
     )
     return "\n".join([*lines, "", *notes])

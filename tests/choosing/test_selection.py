@@ -373,7 +373,8 @@ def run_path(tmp_path):
 def test_select_command_prints_rows_with_every_use(run_path, capsys):
     assert main(["select", str(run_path), "--labels", "2,5", "--resamples", "20", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert {row["uses"] for row in rows} == {"none", "fixed", "labels:2", "labels:5", "oracle"}
+    points = {"points:50", "points:100", "points:200"}
+    assert {row["uses"] for row in rows} == {"none", "fixed", "labels:2", "labels:5", "oracle"} | points
     assert all(set(row) >= {"run", "selector", "uses", "threshold", "miou", "regret"} for row in rows)
     peak = next(row for row in rows if row["selector"] == "peak")
     assert peak["regret"] == 0
