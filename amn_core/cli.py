@@ -87,6 +87,9 @@ BENCHMARKS = {
     "scores": Command(
         "bench.sweep:BenchScoresConfig", "bench.sweep:bench_scores",
         "scores of a subset and bootstrap, from counts", "cli:format_report"),
+    "scale": Command(
+        "bench.scale:BenchScaleConfig", "bench.scale:bench_scale",
+        "compare of two runs of a large data set: time and memory", "cli:format_report"),
     "train": Command(
         "bench.training:BenchTrainConfig", "bench.training:bench_train",
         "steps of training against the plain loop of the official code", "cli:format_report"),

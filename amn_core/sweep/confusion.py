@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
+from amn_core.sweep.bins import split_rows
 from amn_core.sweep.counts import Counts, find_images
 from amn_core.sweep.pixels import check_labels
 
@@ -39,11 +40,12 @@ def pool_decisions(counts: Counts, images=None) -> np.ndarray:
         is_chosen = np.zeros(len(counts.image_ids), dtype=bool)
         is_chosen[find_images(counts, images)] = True
         rows = np.flatnonzero(is_chosen[counts.decision_image])
-    keys = counts.decision_gt[rows].astype(np.int64) * n_classes + counts.decision_class[rows]
+    rows = np.arange(len(counts.decision_gt))[rows]
+    keys = counts.decision_gt.astype(np.int64) * n_classes + counts.decision_class
     pooled = np.zeros((n_classes * n_classes, len(counts.thresholds) + 1), dtype=np.int64)
-    bins = counts.decision_bins[rows]
-    for key in np.unique(keys):
-        pooled[key] = bins[keys == key].sum(axis=0, dtype=np.int64)
+    for block, bins in split_rows(counts.decision_bins, rows):
+        for key in np.unique(keys[block]):
+            pooled[key] += bins[keys[block] == key].sum(axis=0, dtype=np.int64)
     return pooled.reshape(n_classes, n_classes, -1)
 
 

@@ -8,7 +8,7 @@ from amn_core.constants import BACKGROUND
 from amn_core.sweep.confusion import average_iou, check_averaging, divide, find_classes, sum_above
 from amn_core.sweep.counts import Counts, select_images
 from amn_core.sweep.curves import find_peak, find_threshold, take_at
-from amn_core.sweep.separation import average_rows, score_separation
+from amn_core.sweep.separation import average_rows, score_rows
 
 BLOCK = 2048
 
@@ -138,7 +138,7 @@ def score_images(counts: Counts, averaging: str = "union", classes=None) -> Imag
     miou, n = np.concatenate(curves), len(counts.image_ids)
     index = find_peak(miou)
     best = take_at(miou, index)
-    separation = score_separation(counts.separation_bins, counts.separation_moments, counts.thresholds)
+    separation = score_rows(counts.separation_bins, counts.separation_moments, counts.thresholds)
     rows = np.isin(counts.separation_class, chosen)
     means = {
         name: average_rows(getattr(separation, name)[rows], counts.separation_image[rows], n)
@@ -155,7 +155,7 @@ def find_degenerate(counts: Counts) -> np.ndarray:
     There a threshold separates nothing: an image without background is perfect at 0, one without an object at 1.
     They count in a data set's score, but have no place in a ranking of images.
     """
-    pixels = counts.decision_bins.sum(axis=1)
+    pixels = counts.decision_bins.sum(axis=1, dtype=np.int64)
     has_background, has_object = (
         np.bincount(counts.decision_image, weights=pixels * is_region, minlength=len(counts.image_ids)) > 0
         for is_region in (counts.decision_gt == BACKGROUND, counts.decision_gt != BACKGROUND)

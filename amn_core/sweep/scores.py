@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from amn_core.sweep.bins import take_rows
 from amn_core.sweep.confusion import (
     AVERAGINGS,
     Rates,
@@ -40,7 +41,7 @@ from amn_core.sweep.images import (
     score_oracle,
 )
 from amn_core.sweep.protocols import PROTOCOLS, Protocol, find_protocol
-from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_separation
+from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_rows, score_separation
 from amn_core.sweep.uncertainty import Bootstrap
 
 __all__ = [
@@ -156,7 +157,7 @@ def settle_masks(counts: Counts) -> Counts:
     AUC and imbalance stay.
     """
     bins, at = counts.decision_bins, find_threshold(counts.thresholds, MASK_LEVEL)
-    settled = np.zeros_like(bins)
+    settled = np.zeros(bins.shape, dtype=bins.dtype)
     settled[:, 0], settled[:, -1] = bins[:, : at + 1].sum(axis=1), bins[:, at + 1 :].sum(axis=1)
     return replace(counts, decision_bins=settled)
 
@@ -207,10 +208,12 @@ def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: flo
 def _summarise_separation(counts: Counts, classes) -> dict:
     kept = find_classes(counts.class_names, classes)
     rows = np.isin(counts.separation_class, kept)
-    bins, moments = counts.separation_bins[rows], counts.separation_moments[rows]
-    has_both = (bins[:, :2].sum(axis=2, dtype=np.int64) > 0).all(axis=1)
-    pairs = average_pairs(score_separation(bins[has_both], moments[has_both], counts.thresholds))
-    summed = bins[has_both].sum(axis=0, dtype=np.int64), moments[has_both].sum(axis=0)
+    bins, moments = take_rows(counts.separation_bins, np.flatnonzero(rows)), counts.separation_moments[rows]
+    pixels = bins.sum(axis=2, dtype=np.int64)
+    has_both = np.flatnonzero((pixels[:, :2] > 0).all(axis=1))
+    bins, moments = take_rows(bins, has_both), moments[has_both]
+    pairs = average_pairs(score_rows(bins, moments, counts.thresholds))
+    summed = bins.sum(axis=0, dtype=np.int64), moments.sum(axis=0)
     pooled = score_separation(*summed, counts.thresholds)
     return {
         **{name: pairs[name] for name in ("gap", "auc", "imbalance", "gini")},

@@ -1,10 +1,16 @@
 """Packed tables: they read like the array that they hold."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from amn_core.sweep import bins as packed
+from amn_core.sweep import bootstrap_runs, summarise
 from amn_core.sweep.bins import join_bins, pack_bins, settle_bins, split_rows, take_rows
+from amn_core.sweep.images import find_degenerate
+from amn_core.sweep.scores import settle_masks
+from tests.sweep.reference import make_counts
 
 
 def make_bins(shape=(7, 3, 5), seed=0, top=2000) -> np.ndarray:
@@ -67,3 +73,21 @@ def test_a_list_that_does_not_fit_is_refused(large):
     small = np.array([[1, 255], [255, 0]], dtype=np.uint8)
     with pytest.raises(ValueError, match="the list of them has"):
         join_bins(small, np.array(large, dtype=np.uint32))
+
+
+def test_scores_of_packed_counts_are_those_of_the_wide_ones(monkeypatch):
+    counts = make_counts(3, n_images=9)
+    tables = {name: pack_bins(getattr(counts, name)) for name in ("decision_bins", "separation_bins")}
+    before = summarise(counts).to_dict(), bootstrap_runs([counts], resamples=5)[0]
+    monkeypatch.setattr(packed, "PACKED", 0)
+    monkeypatch.setattr(packed, "ROWS", 4)
+    large = dataclasses.replace(counts, **tables)
+    found = summarise(large).to_dict()
+    for name, value in before[0].items():
+        assert found[name] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-12)), name
+    drawn = bootstrap_runs([large], resamples=5)[0]
+    for name, values in before[1].samples.items():
+        np.testing.assert_allclose(drawn.samples[name], values, rtol=1e-12)
+    np.testing.assert_array_equal(large.select([2, 0]).decision_bins[:], counts.select([2, 0]).decision_bins)
+    np.testing.assert_array_equal(settle_masks(large).decision_bins, settle_masks(counts).decision_bins)
+    assert find_degenerate(large).tolist() == find_degenerate(counts).tolist()
