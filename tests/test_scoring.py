@@ -293,3 +293,14 @@ def test_examples_of_the_module_are_true():
     runs = {name: load_run(REPOSITORY / "checkpoints" / "voc-resnet50" / folder)
             for name, folder in (("run", "cam"), ("masks", "crf"))}
     assert doctest.testmod(scoring, extraglobs=runs).failed == 0
+
+
+def test_figures_take_the_averaging_of_the_runs_and_refuse_two(drawn_run, tmp_path):
+    other = copy_run(drawn_run, tmp_path / "Other", 6, averaging="seam")
+    material = load_material(FigureConfig("table", (str(other.path),)))
+    assert material.sources[0].summary.peak_miou == score_run(other).peak_miou
+    assert material.protocol.name == "seam" != choose_terms(drawn_run, drawn_run.counts()).protocol.name
+    runs = (str(drawn_run.path), str(other.path))
+    with pytest.raises(ValueError, match="pass --protocol"):
+        load_material(FigureConfig("table", runs))
+    assert load_material(FigureConfig("table", runs, protocol="toco")).protocol.name == "toco"

@@ -65,7 +65,8 @@ class FigureConfig:
     width: float | None = option(None, "width in inches; by default that of the preset")
     height: float | None = option(None, "height in inches; by default one that fits")
     dpi: int = option(300, "resolution of pictures inside, and of PNG")
-    protocol: str = option("irn", "averaging rule: irn, seam or toco", choices=("irn", "seam", "toco"))
+    protocol: str = option("", "averaging rule: irn, seam or toco; by default that of the runs",
+                           choices=("", "irn", "seam", "toco"))
     classes: str = option("", "names or ids of the classes to average over, or all; by default the protocol's")
     images: str = option("", "list of image ids to restrict every run to")
     threshold: str = choose(

@@ -113,7 +113,7 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     """
     runs = [load_run(path) for path in places or config.runs]
     counts = load_alike(runs)
-    check_comparable(runs, counts, config.classes)
+    check_comparable(runs, counts, config)
     counts, left_out = keep_common(counts, config.images)
     terms = choose_terms(runs[0], counts[0], classes=config.classes, averaging=config.protocol)
     looks = build_looks([run.method for run in runs], name_runs(runs))
@@ -125,13 +125,16 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     return Material(config, page, sources, terms, chosen, left_out)
 
 
-def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], classes: str) -> None:
-    """Raise ValueError if runs differ in what makes a score; classes that are named settle which ones count."""
+def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], config: FigureConfig) -> None:
+    """Raise ValueError if runs differ in what makes a score; what the config names settles classes and averaging."""
     for run, own in zip(runs[1:], counts[1:], strict=True):
         if own.class_names != counts[0].class_names:
             raise ValueError(f"{run.path} has other classes than {runs[0].path}: draw them apart")
-        if not classes and set(run.scored_classes) != set(runs[0].scored_classes):
+        if not config.classes and set(run.scored_classes) != set(runs[0].scored_classes):
             raise ValueError(f"{run.path} averages over other classes than {runs[0].path}: pass --classes")
+        if not config.protocol and run.averaging != runs[0].averaging:
+            raise ValueError(f"{run.path} is averaged by {run.averaging}, {runs[0].path} by {runs[0].averaging}: pass "
+                             "--protocol")
         for key in ("ground_truth", "ignore"):
             values = [one.meta["protocol"].get(key) for one in (runs[0], run)]
             if None not in values and values[0] != values[1]:
