@@ -49,6 +49,10 @@ COMMANDS = {
     "select": Command(
         "commands.select:SelectConfig", "commands.select:select", "choose thresholds, and say what each costs",
         "commands.select:format_table"),
+    "diagnose": Command(
+        "commands.diagnose:DiagnoseConfig", "commands.diagnose:run_diagnose",
+        "explain why a number differs from a paper's, and what is suspicious about maps or masks",
+        "commands.diagnose:format_result"),
     "refine": Command(
         "commands.refine:RefineConfig", "commands.refine:refine",
         "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own"),
@@ -105,6 +109,9 @@ BENCHMARKS = {
     "official": Command(
         "bench.official:BenchOfficialConfig", "bench.official:bench_official",
         "what each choice of the official inference changes", "bench.official:format_official"),
+    "diagnose": Command(
+        "bench.diagnose:BenchDiagnoseConfig", "bench.diagnose:bench_diagnose",
+        "damaged sets by the hundred, and how many of the damages diagnose names", "bench.diagnose:format_tables"),
     "maps": Command(
         "bench.maps:BenchMapsConfig", "bench.maps:bench_maps",
         "what the compact form of the maps costs", "cli:format_report"),
