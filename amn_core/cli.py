@@ -62,6 +62,10 @@ COMMANDS = {
     "estimate": Command(
         "commands.pipeline:ReproduceConfig", "commands.estimate:estimate",
         "measure a few steps and say how long reproduce would take", "commands.estimate:format_estimate"),
+    "consequence": Command(
+        "commands.consequence:ConsequenceConfig", "commands.consequence:consequence",
+        "train a segmentation network on masks cut at several thresholds, and measure masks and networks",
+        "commands.consequence:format_consequence"),
     "knob": Command(
         "commands.knob:KnobConfig", "commands.knob:measure_knob",
         "train on drawn scenes at several settings of their knob, and print the table", "commands.knob:format_knob"),

@@ -12,7 +12,8 @@ class Kind:
     """A kind of figure: its title, what draws it (``module:function``), and its suffixes, the best one first.
 
     `needs` says what a run must have: ``counts``, ``activation`` (counts of maps), ``maps`` (and the photographs),
-    ``refined`` (masks refined at every threshold, beside the run they were made from), or ``metrics`` of a training.
+    ``refined`` (masks refined at every threshold, beside the run they were made from), ``metrics`` of a training, or
+    ``results`` of consequence.
     """
 
     title: str
@@ -33,6 +34,8 @@ FIGURES = {
     "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
     "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement",
                              "refined"),
+    "consequence": Kind("Masks and the networks trained on them", "amn_core.figures.consequence:draw_consequence",
+                        "results"),
     "budget": Kind("Label budget", "amn_core.figures.curves:draw_budget"),
     "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
     "table-classes": Kind(
@@ -73,8 +76,8 @@ class FigureConfig:
         "peak", "threshold of each run: peak, a number, or one for each run, separated by commas", *AT_THRESHOLD)
     axis: str = choose("threshold", "horizontal axis: threshold, or share of the pixels called foreground", "miou",
                        choices=("threshold", "share"))
-    intervals: bool = choose(True, "draw bootstrap intervals", "miou", "after-refinement", "budget", "table",
-                             "class-differences")
+    intervals: bool = choose(True, "draw bootstrap intervals", "miou", "after-refinement", "consequence",
+                             "budget", "table", "class-differences")
     resamples: int = choose(1000, "resamples of the bootstrap, or draws of labelled images", *SAMPLED)
     level: float = choose(0.95, "share of the resamples inside an interval", *SAMPLED)
     seed: int = choose(0, "seed of every random draw", *SAMPLED, "grid")
@@ -91,6 +94,8 @@ class FigureConfig:
     number: int = choose(4, "how many images the rule picks", "grid", "report")
     ids: str = choose("", "ids of the chosen images, separated by commas; then the rule is: chosen", "grid", "report")
     layers: str = choose("photo,truth,map,mask", f"columns, separated by commas: {', '.join(LAYERS)}", "grid", "report")
+    results: str = choose("", "CSV of networks that you trained yourself: threshold, miou_masks, miou_network, and if "
+                          "need be run, seed", "consequence")
     masks_at: str = choose(
         "", "thresholds of the masks, separated by commas; by default the one of each run", "grid")
     data: str = choose("", "data set with the photographs; by default the one the runs were made from",
@@ -109,7 +114,9 @@ def resolve_figure_config(config: FigureConfig) -> FigureConfig:
     out = config.out or config.name + kind.suffixes[0]
     if not out.lower().endswith(kind.suffixes):
         raise ValueError(f"out is {out!r}: {config.name} is written as {', '.join(kind.suffixes)}")
-    if not config.runs:
+    if config.results and kind.needs != "results":
+        raise ValueError(f"results is {config.results!r}: only the figure consequence is drawn from a table")
+    if not config.runs and not config.results:
         raise ValueError("no run to draw: give at least one run folder")
     check_numbers(config)
     return replace(config, out=out, rule="chosen" if config.ids else config.rule)

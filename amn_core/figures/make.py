@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amn_core.figures.config import FIGURES, FigureConfig, load_draw, resolve_figure_config
+from amn_core.figures.consequence import draw_consequence, load_results
 from amn_core.figures.curves import draw_training, load_trainings
 from amn_core.figures.material import Source, load_material
 from amn_core.figures.picking import pick_images
@@ -15,6 +16,7 @@ from amn_core.figures.record import (
     comment_record,
     compare_records,
     describe_material,
+    describe_results,
     describe_trainings,
     embed_record,
     load_record,
@@ -64,6 +66,8 @@ def build_output(config: FigureConfig, places: tuple[str, ...] = ()) -> Output:
     suffix = Path(config.out).suffix.lower()
     if FIGURES[config.name].needs == "metrics":
         return build_training(config, places, suffix)
+    if FIGURES[config.name].needs == "results":
+        return build_consequence(config, places, suffix)
     material = load_material(config, places)
     if FIGURES[config.name].needs == "activation":
         refuse_refined(material.sources)
@@ -94,6 +98,15 @@ def build_training(config: FigureConfig, places: tuple[str, ...], suffix: str) -
     with use_page(PAGES[config.preset]):
         figure, caption = draw_training(config, trainings)
         record = build_record(config, caption, describe_trainings(config, trainings))
+        return Output(render_figure(figure, suffix, config.dpi, caption, embed_record(record)), record, caption)
+
+
+def build_consequence(config: FigureConfig, places: tuple[str, ...], suffix: str) -> Output:
+    """Build the figure of masks and the networks behind them, which has their results instead of counts behind it."""
+    results = load_results(config, places)
+    with use_page(PAGES[config.preset]):
+        figure, caption = draw_consequence(config, results)
+        record = build_record(config, caption, describe_results(config, places))
         return Output(render_figure(figure, suffix, config.dpi, caption, embed_record(record)), record, caption)
 
 

@@ -22,6 +22,7 @@ from amn_core.figures.curves import Training
 from amn_core.figures.grids import load_examples
 from amn_core.figures.material import Material, Source
 from amn_core.figures.picking import Picked
+from amn_core.formats.consequences import NAME
 from amn_core.formats.files import hash_file, read_json
 from amn_core.options import format_command
 
@@ -102,6 +103,14 @@ def describe_trainings(config: FigureConfig, trainings: list[Training]) -> dict[
         {"path": path, "name": training.look.label, "metrics_sha256": hash_file(training.path / "metrics.jsonl"),
          "probe_peaks": list(training.peaks)}
         for path, training in zip(config.runs, trainings, strict=True)]}
+
+
+def describe_results(config: FigureConfig, places: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Describe the results of a figure by the hashes of their files."""
+    paths = places or config.runs
+    content = {"runs": [{"path": path, "name": Path(path).name, "results_sha256": hash_file(Path(place) / NAME)}
+                        for path, place in zip(config.runs, paths, strict=True)]}
+    return content | ({"results_sha256": hash_file(Path(config.results))} if config.results else {})
 
 
 def hash_text(text: str) -> str:
@@ -210,7 +219,7 @@ def compare_records(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     Raises:
         ValueError: counts, checkpoints, maps, thresholds or images are not those of the record; names what.
     """
-    for key in ("images", "protocol", "thresholds", "pictures"):
+    for key in ("images", "protocol", "thresholds", "pictures", "results_sha256"):
         if old.get(key) != hide_or_keep(new.get(key), old.get(key)):
             raise ValueError(f"{key} differ from the record's: the runs or images have changed since it was made")
     for before, now in zip(old["runs"], new["runs"], strict=True):

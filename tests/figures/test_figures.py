@@ -34,7 +34,8 @@ from amn_core.sweep.images import score_images
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCENES = "scenes:size=64,n=6,seed=3"
 QUICK = {"resamples": 20, "dpi": 60}
-DRAWN = [name for name, kind in FIGURES.items() if ".pdf" in kind.suffixes and kind.needs not in ("metrics", "refined")]
+DRAWN = [name for name, kind in FIGURES.items()
+         if ".pdf" in kind.suffixes and kind.needs in ("counts", "activation", "maps")]
 
 
 def make_run(folder: Path, dataset: Dataset, method: str, name: str, blur: float, normalisation: str = "max") -> str:
