@@ -10,24 +10,28 @@ import numpy as np
 from PIL import Image
 
 from amn_core.constants import VOC_PALETTE
-from amn_core.data import DataError, load_image
+from amn_core.data import DataError, load_dataset, load_image
+from amn_core.data.photos import describe_licence
 from amn_core.formats.runs import Run
 from app.charts.styles import build_class_colours
 
 MAX_BYTES = 20 * 1024 * 1024
 LONGEST = 1024
 SHORTEST = 32
+SAMPLES = "photos"
 LEAST_SURE = 0.5
 METHODS = ("cam", "amn-without-lcm", "amn")
 
 
 @dataclass(frozen=True)
 class Photo:
-    """An opened photograph: its hash, pixels (H, W, 3) uint8, and the size (width, height) that it came in."""
+    """An opened photograph: its hash, pixels (H, W, 3) uint8, the size (width, height) that it came in, and whether
+    it is one of those that come with other packages."""
 
     digest: str
     image: np.ndarray
     original: tuple[int, int]
+    is_sample: bool = False
 
 
 def open_photo(content: bytes, name: str) -> Photo:
@@ -54,17 +58,40 @@ def open_photo(content: bytes, name: str) -> Photo:
     return Photo(sha256(content).hexdigest(), image, (width, height))
 
 
+def list_samples(names: Sequence[str]) -> list[str]:
+    """List the photographs that come with other packages and hold a class of these names; all if none does."""
+    try:
+        dataset = load_dataset(SAMPLES, "all")
+    except DataError:  # a package without its photographs
+        return []
+    fitting = [i for i in dataset.ids if any(dataset.class_names[c] in names for c in dataset.class_ids(i))]
+    return fitting or list(dataset.ids)
+
+
+def open_sample(image_id: str) -> tuple[Photo, str]:
+    """Open one of those photographs; also says where it comes from and what rights there are."""
+    image = load_dataset(SAMPLES, "all").image(image_id)
+    photo = Photo(sha256(image.tobytes()).hexdigest(), image, image.shape[1::-1], is_sample=True)
+    return photo, describe_licence(image_id)
+
+
 def find_models(runs: dict[str, Run]) -> dict[str, dict[str, Run]]:
     """Find the bundles of checkpoints that can look at a photograph, by folder and method.
 
-    A bundle is a folder whose runs bring their checkpoints, with a CAM among them: it proposes the labels.
+    A bundle is a folder whose runs bring their checkpoints, with a CAM among them: it proposes the labels. Those for
+    photographs come first.
     """
     bundles: dict[str, dict[str, Run]] = {}
     for run in runs.values():
         if run.checkpoint_path is not None and run.method in METHODS:
             bundles.setdefault(run.path.parent.name, {}).setdefault(run.method, run)
-    ordered = {name: {m: found[m] for m in METHODS if m in found} for name, found in bundles.items()}
-    return {name: found for name, found in ordered.items() if "cam" in found}
+    ordered = {name: {m: found[m] for m in METHODS if m in found} for name, found in bundles.items() if "cam" in found}
+    return dict(sorted(ordered.items(), key=lambda item: is_drawn(item[1]["cam"])))
+
+
+def is_drawn(run: Run) -> bool:
+    """Tell whether a run is about drawn scenes: its models come behind those for photographs."""
+    return run.meta["data"].partition(":")[0] == "scenes"
 
 
 def propose_classes(probabilities: np.ndarray) -> list[int]:

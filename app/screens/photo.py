@@ -1,4 +1,4 @@
-"""Your photo: a photograph of one's own, by every bundled method at once. It is not kept, and stays on the machine."""
+"""Your photo: a photograph of one's own, or one that comes along, by every bundled method at once. Nothing is kept."""
 
 import streamlit as st
 
@@ -15,13 +15,15 @@ from app.pictures.photos import (
     build_overlay,
     decide,
     find_models,
+    list_samples,
     open_photo,
+    open_sample,
     propose_classes,
 )
 from app.pictures.planes import pack_methods
 
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
-RESULT = "photo-result"
+RESULT, SAMPLE_RESULT = "photo-result", "photo-sample-result"
 
 
 def render() -> None:
@@ -56,14 +58,28 @@ def choose_photo(models: dict) -> Photo | None:
         st.caption("The file stays in this machine's memory, and only as long as this page is open.")
     if file is None:
         st.session_state.pop(RESULT, None)
-        st.header("Drop a photograph on the left")
-        st.markdown(f"{join(list(models))} will mark, at once and under one threshold, any of: {', '.join(names)}.")
-        return None
+        return choose_sample(models, names)
     try:
         return open_photo(file.getvalue(), file.name)
     except DataError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
+
+
+def choose_sample(models: dict, names: tuple[str, ...]) -> Photo | None:
+    """Choose one of the photographs that come with other packages; at first one with a class that the models know."""
+    samples = list_samples(names)
+    if not samples:
+        st.header("Drop a photograph on the left")
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**Drop your own photograph on the left**, or look at one of these. {join(list(models))} mark any "
+                    f"of: {', '.join(names)}.", width="stretch")
+        chosen = st.pills("Photographs", samples, default=samples[0], required=True, key="photo-sample",
+                          label_visibility="collapsed", format_func=lambda name: name.replace("-", " "))
+    photo, licence = open_sample(chosen or samples[0])
+    st.caption(f"This photograph {licence}.")
+    return photo
 
 
 def join(methods: list[str]) -> str:
@@ -91,11 +107,11 @@ def render_photo(photo: Photo, models: dict) -> None:
 
 def keep_result(photo: Photo, models: dict) -> dict:
     """Keep what was found in this photograph for this session only; a new file or bundle starts afresh."""
-    asked = (photo.digest, str(models["cam"].path))
-    if st.session_state.get(RESULT, {}).get("asked") != asked:
+    asked, slot = (photo.digest, str(models["cam"].path)), SAMPLE_RESULT if photo.is_sample else RESULT
+    if st.session_state.get(slot, {}).get("asked") != asked:
         probabilities = cached.predict_labels(models["cam"], photo.image)
-        st.session_state[RESULT] = {"asked": asked, "probabilities": probabilities, "maps": {}}
-    return st.session_state[RESULT]
+        st.session_state[slot] = {"asked": asked, "probabilities": probabilities, "maps": {}}
+    return st.session_state[slot]
 
 
 def choose_classes(probabilities, class_names: tuple[str, ...], photo: Photo) -> list[int]:

@@ -129,7 +129,8 @@ def test_unusable_files_give_one_sentence_that_names_them(name):
 
 def test_photograph_is_marked_by_every_method_at_once(open_photo_screen, scenes):
     at = open_photo_screen()
-    assert not at.exception and at.header[0].value == "Drop a photograph on the left"
+    assert not at.exception and "Drop your own photograph on the left" in at.markdown[0].value
+    assert get_meta(at)["width"] == 451, "a photograph that comes along is looked at until there is one of one's own"
     at.file_uploader[0].upload("mine.png", encode(draw_picture(), "PNG")).run()
     assert not at.exception and not at.error
     meta = get_meta(at)
@@ -158,7 +159,7 @@ def upload(page, name: str, content: bytes) -> None:
 def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
     page = open_page("photo", bundle="scenes")
     for name, (build, expected) in ODD_FILES.items():
-        page.get_by_text("Drop a photograph on the left").wait_for()
+        page.get_by_text("Drop your own photograph on the left").wait_for()
         upload(page, name, build())
         messages = page.locator("[data-testid=stAlert]").all_inner_texts()
         pictures = page.locator(".panel canvas")
@@ -171,7 +172,7 @@ def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
             assert width / height == pytest.approx(expected[0] / expected[1], rel=0.02)
         assert not page.locator("[data-testid=stException]").count()
         page.locator("[data-testid=stFileUploader] [data-testid$=DeleteBtn]").click()
-    page.get_by_text("Drop a photograph on the left").wait_for()
+    page.get_by_text("Drop your own photograph on the left").wait_for()
 
 
 def test_without_models_the_screen_says_how_to_make_them(open_app):
