@@ -122,6 +122,8 @@ def load_plain(path: str | Path) -> Any:
     except FileNotFoundError:
         raise ValueError(f"{path}: no such checkpoint") from None
     except OSError as error:
+        if error.filename is None:  # of an archive cut short, inside of torch
+            raise ValueError(f"{path}: not a readable checkpoint ({take_first_line(error)})") from None
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     except pickle.UnpicklingError:  # its message advises to run what is in the file
         raise ValueError(f"{path}: not a readable checkpoint (no archive of tensors and plain values)") from None

@@ -25,13 +25,16 @@ METHODS = ("cam", "amn-without-lcm", "amn")
 
 @dataclass(frozen=True)
 class Photo:
-    """An opened photograph: its hash, pixels (H, W, 3) uint8, the size (width, height) that it came in, and whether
-    it is one of those that come with other packages."""
+    """An opened photograph: its hash, pixels (H, W, 3) uint8, the size (width, height) that it came in.
+
+    Attributes:
+        sample: its id, if it is one of the photographs that come with other packages.
+    """
 
     digest: str
     image: np.ndarray
     original: tuple[int, int]
-    is_sample: bool = False
+    sample: str = ""
 
 
 def open_photo(content: bytes, name: str) -> Photo:
@@ -71,7 +74,7 @@ def list_samples(names: Sequence[str]) -> list[str]:
 def open_sample(image_id: str) -> tuple[Photo, str]:
     """Open one of those photographs; also says where it comes from and what rights there are."""
     image = load_dataset(SAMPLES, "all").image(image_id)
-    photo = Photo(sha256(image.tobytes()).hexdigest(), image, image.shape[1::-1], is_sample=True)
+    photo = Photo(sha256(image.tobytes()).hexdigest(), image, image.shape[1::-1], image_id)
     return photo, describe_licence(image_id)
 
 

@@ -107,7 +107,7 @@ def render_photo(photo: Photo, models: dict) -> None:
 
 def keep_result(photo: Photo, models: dict) -> dict:
     """Keep what was found in this photograph for this session only; a new file or bundle starts afresh."""
-    asked, slot = (photo.digest, str(models["cam"].path)), SAMPLE_RESULT if photo.is_sample else RESULT
+    asked, slot = (photo.digest, str(models["cam"].path)), SAMPLE_RESULT if photo.sample else RESULT
     if st.session_state.get(slot, {}).get("asked") != asked:
         probabilities = cached.predict_labels(models["cam"], photo.image)
         st.session_state[slot] = {"asked": asked, "probabilities": probabilities, "maps": {}}
@@ -136,7 +136,7 @@ def map_photo(kept: dict, photo: Photo, models: dict, class_ids: list[int]) -> d
 @st.fragment
 def render_live(photo: Photo, maps: dict, class_names: tuple[str, ...]) -> None:
     """Draw the canvas and the downloads; a released threshold reruns these alone."""
-    meta, blob = pack_methods("Your photo", photo.image, maps, class_names)
+    meta, blob = pack_methods(photo.sample or "Your photo", photo.image, maps, class_names)
     classes = "-".join(str(class_id) for class_id in next(iter(maps.values()))[1])
     render_canvas(meta, blob, f"{photo.digest}/{classes}/{len(maps)}", key="photo-canvas", reserve=84)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -76,7 +76,7 @@ ODD_FILES = {  # width and height of the picture, or what the one message says
     "grey.png": (GOOD_FILES["grey.png"][0], (80, 60)),
     "deep.png": (GOOD_FILES["deep.png"][0], (80, 60)),
     "cmyk.jpg": (GOOD_FILES["cmyk.jpg"][0], (80, 60)),
-    "a gif, really.png": (lambda: encode(draw_picture().convert("P"), "GIF"), (80, 60)),
+    "a gif, really.png": (lambda: encode(draw_picture().convert("P"), "GIF"), "use JPEG, PNG, WebP, BMP or TIFF"),
     "dot.png": (lambda: encode(draw_picture(1, 1), "PNG"), "too small"),
     "cut.jpg": BAD_FILES["cut.jpg"],
     "text.png": BAD_FILES["text.png"],
