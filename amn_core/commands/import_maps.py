@@ -116,8 +116,8 @@ def recognise_folder(config: ImportConfig, dataset: Dataset, folder: MapFolder) 
     raws, labels, sizes, names, problems = [], [], [], [], []
     for image_id in ids:
         try:
-            raw, present = folder.read(image_id, dataset.class_names, config.entry), dataset.class_ids(image_id)
-            size = find_size(dataset, image_id)
+            size, present = find_size(dataset, image_id), dataset.class_ids(image_id)
+            raw = folder.read(image_id, dataset.class_names, config.entry, size)
         except RefusedError as error:
             if not config.skip_broken:
                 raise
@@ -200,7 +200,7 @@ def import_one(
     if plan.recognised is None:
         cam, class_ids, gt = read_finished_mask(plan, dataset, folder, image_id, size, gt, note)
     else:
-        cam, class_ids = read_maps(plan, dataset, folder, image_id)
+        cam, class_ids = read_maps(plan, dataset, folder, image_id, size)
         note["clipped"] += bool(cam.size and (cam.min() < -1e-6 or cam.max() > 1 + 1e-6))
         if len(cam) and cam.shape[1:] != tuple(size):
             note["resized"][image_id] = list(cam.shape[1:])
@@ -215,11 +215,11 @@ def import_one(
 
 
 def read_maps(
-    plan: ImportPlan, dataset: Dataset, folder: MapFolder, image_id: str
+    plan: ImportPlan, dataset: Dataset, folder: MapFolder, image_id: str, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the maps of one image as they were recognised; errors name the file."""
     labels, n_classes = dataset.class_ids(image_id), len(dataset.class_names)
-    raw = folder.read(image_id, dataset.class_names, plan.config.entry)
+    raw = folder.read(image_id, dataset.class_names, plan.config.entry, size)
     path = folder.files[image_id][0][1]
     return name_errors(path, lambda: interpret_map(raw, plan.recognised, labels, n_classes))
 

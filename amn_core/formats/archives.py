@@ -104,13 +104,25 @@ def list_members(data: bytes) -> dict[str, tuple[int, int, int, int, int]]:
     return members
 
 
-def unpack(data: bytes, start: int, method: int, checksum: int, packed: int, size: int) -> bytes:
-    """Unpack one member and check its length and its sum."""
+def find_packed(data: bytes, start: int, method: int, packed: int) -> memoryview:
+    """Find the packed bytes of one member."""
     mark, *_, name_length, extra_length = LOCAL.unpack_from(data, start)
     start += LOCAL.size + name_length + extra_length
     raw = memoryview(data)[start : start + packed]
     if mark != b"PK\3\4" or len(raw) != packed or method not in (STORED, DEFLATED):
         raise ArchiveError("a member of the archive is broken")
+    return raw
+
+
+def peek(data: bytes, length: int, start: int, method: int, checksum: int, packed: int, size: int) -> bytes:
+    """Unpack no more than the first bytes of one member."""
+    raw = find_packed(data, start, method, packed)
+    return bytes(raw[:length]) if method == STORED else zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, length)
+
+
+def unpack(data: bytes, start: int, method: int, checksum: int, packed: int, size: int) -> bytes:
+    """Unpack one member and check its length and its sum."""
+    raw = find_packed(data, start, method, packed)
     content = bytes(raw) if method == STORED else zlib.decompressobj(-zlib.MAX_WBITS).decompress(raw, size + 1)
     if len(content) != size or zlib.crc32(content) != checksum:
         raise ArchiveError("a member does not have the length and sum that it was written with")

@@ -46,7 +46,8 @@ def parse_key(key: Any, path: str | Path) -> str:
 
 def parse_vector(key: Any, value: Any, n_classes: int, path: str | Path) -> np.ndarray:
     """Turn a vector of 0 and 1 into the classes that are present, (K,) int64."""
-    vector = np.asarray(value) if isinstance(value, (np.ndarray, list, tuple)) else np.empty(0)
+    is_plain = isinstance(value, (list, tuple)) and all(isinstance(number, (bool, int, float)) for number in value)
+    vector = value if isinstance(value, np.ndarray) else np.array(value if is_plain else ())
     if vector.shape != (n_classes,) or vector.dtype.kind not in "biuf":
         raise FormatError(
             f"{path}: the label of {key} has shape {vector.shape} and dtype {vector.dtype}; expected {n_classes} "

@@ -6,6 +6,7 @@ import numpy as np
 
 from amn_core.formats.errors import FormatError
 from amn_core.formats.map_keys import describe_kind
+from amn_core.formats.pickles.parts import Budget
 
 MAX_PLANES = 512
 MAX_NUMBERS = 1 << 28
@@ -29,7 +30,7 @@ def looks_empty(value: Any) -> bool:
     return value is None or (isinstance(value, (list, tuple)) and not value)
 
 
-def build_planes(value: Any) -> np.ndarray:
+def build_planes(value: Any, budget: Budget) -> np.ndarray:
     """Build the planes of a file from what looks like maps.
 
     Returns:
@@ -39,11 +40,12 @@ def build_planes(value: Any) -> np.ndarray:
         FormatError: too large, no numbers, NaN or infinity, or more axes than planes, rows and columns.
     """
     if isinstance(value, np.ndarray) and value.dtype != object:
-        return check_planes(drop_axes(value))
+        return check_planes(drop_axes(value), budget)
     parts = [drop_axes(part) for part in (value.ravel().tolist() if isinstance(value, np.ndarray) else value)]
     if len({part.shape for part in parts}) > 1:
         raise FormatError("the maps of a list differ in size; save them at one size")
     check_size((len(parts) * parts[0].shape[0], *parts[0].shape[1:]))
+    budget.charge(len(parts) * parts[0].nbytes)
     return check_planes(np.concatenate(parts))
 
 
@@ -66,11 +68,17 @@ def check_size(shape: tuple[int, int, int]) -> None:
         raise FormatError(f"maps of shape {shape}; at most {MAX_PLANES} planes and {MAX_NUMBERS:,} numbers are read")
 
 
-def check_planes(planes: np.ndarray) -> np.ndarray:
-    """Check maps of three axes for size, type and finite numbers, and return them aligned and contiguous."""
+def check_planes(planes: np.ndarray, budget: Budget | None = None) -> np.ndarray:
+    """Check maps of three axes for size, type and finite numbers, and return them aligned and contiguous.
+
+    A copy is charged to the budget; an array may repeat few numbers without end.
+    """
     check_size(planes.shape)
     if planes.dtype.kind not in "fiub":
         raise FormatError(f"the maps are {describe_kind(planes)}; expected numbers")
+    is_copied = not (planes.flags.c_contiguous and planes.flags.aligned and planes.dtype.isnative)
+    if budget is not None and is_copied:
+        budget.charge(planes.size * planes.itemsize)
     planes = np.require(planes, dtype=planes.dtype.newbyteorder("="), requirements=["C", "A"])
     if planes.dtype.kind == "f" and not np.isfinite(planes).all():
         raise FormatError("the maps hold NaN or infinity; check the division by the maximum of an empty map")

@@ -19,6 +19,7 @@ from amn_core.formats.foreign import CLASS_IMAGES, RawMap, read_raw_map
 from amn_core.formats.grey_images import GREY_SUFFIXES, read_grey_image
 from amn_core.formats.map_arrays import check_planes
 from amn_core.formats.map_keys import parse_name
+from amn_core.formats.pickles.parts import DEFAULT_RIGHT
 
 MAP_SUFFIXES = (".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth")
 COCO_NAME = re.compile(r"(?:COCO_(?:train|val|test)\d{4}_)?0*(\d{1,12})$")
@@ -46,15 +47,21 @@ class MapFolder:
     fingerprint: str
     strangers: tuple[str, ...] = ()
 
-    def read(self, image_id: str, class_names: Sequence[str], entry: str = "auto") -> RawMap:
+    def read(
+        self, image_id: str, class_names: Sequence[str], entry: str = "auto", size: tuple[int, int] | None = None
+    ) -> RawMap:
         """Read the maps of one image; not for masks.
+
+        Args:
+            size: height and width of the image, which bound what its file may hold.
 
         Raises:
             FormatError: what `read_raw_map` finds, or a picture that is not grey.
         """
         if self.kind == "class images":
             return read_class_files(self.files[image_id], class_names)
-        return read_raw_map(self.files[image_id][0][1], entry, class_names)
+        right = DEFAULT_RIGHT if size is None else len(class_names) * size[0] * size[1] * np.dtype(np.float32).itemsize
+        return read_raw_map(self.files[image_id][0][1], entry, class_names, right)
 
 
 def open_map_folder(root: str | Path, ids: Sequence[str], class_names: Sequence[str], kind: str = "auto") -> MapFolder:

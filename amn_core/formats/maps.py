@@ -24,7 +24,7 @@ from amn_core.formats.resizing import resize_maps
 
 STRIDE = 4
 LEVELS = 255
-MAX_BYTES = 1 << 30  # all maps of an image; what asks for more is no map of ours
+MAX_BYTES = 1 << 28  # all maps of an image; what asks for more is no map of ours
 
 
 def compute_map_size(height: int, width: int) -> tuple[int, int]:
@@ -83,7 +83,10 @@ def load_stored_map(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[int, int]
     cam, class_ids, size = stored["cam"], stored["class_ids"], stored["size"]
     if cam.dtype != np.uint8 or cam.ndim != 3 or class_ids.shape != cam.shape[:1] or size.shape != (2,):
         raise ValueError(f"{path}: not a map of this format (cam is {cam.dtype} {cam.shape})")
-    return cam, class_ids.astype(np.int64), (int(size[0]), int(size[1]))
+    height, width = (int(side) for side in size)
+    if min(height, width) < 1 or len(cam) * height * width > MAX_BYTES or not min(cam.shape[1:], default=0):
+        raise ValueError(f"{path}: not a map of this format ({len(cam)} maps at {height}×{width}); run `extract` again")
+    return cam, class_ids.astype(np.int64), (height, width)
 TOP = 255
 
 

@@ -106,8 +106,9 @@ def test_range_is_described():
 def read_raw_map_of(content):
     """Take a dict apart as if it came from a file."""
     from amn_core.formats.foreign import parse_named
+    from amn_core.formats.pickles.parts import build_budget
 
-    return parse_named(content, "auto")
+    return parse_named(content, "auto", (), build_budget(0))
 
 
 def test_normalisations_follow_their_definitions():

@@ -110,9 +110,9 @@ def test_call_is_refused_by_name_in_every_way_and_place(wanted, tmp_path, monkey
 
 def load_from(content: bytes):
     """Read the bytes of a torch file with the budget of a file."""
-    from amn_core.formats.pickles.parts import Budget
+    from amn_core.formats.pickles.parts import build_budget
 
-    return load_torch_bytes(content, Budget(1 << 24))
+    return load_torch_bytes(content, build_budget(len(content), 1 << 22))
 
 
 def test_refusal_names_the_file(tmp_path):
@@ -268,7 +268,7 @@ def test_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
         for _ in range(270):
             file.write(zeros)
     assert len(buffer.getvalue()) < 2_000_000
-    assert measure_peak(refuse(parse_raw_map, buffer.getvalue())) < 1 << 23
+    assert measure_peak(refuse(lambda content: parse_raw_map(content, right=1 << 20), buffer.getvalue())) < 1 << 23
 
 
 def test_archive_whose_arrays_are_larger_than_announced_is_refused():

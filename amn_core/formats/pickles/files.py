@@ -13,7 +13,7 @@ import numpy as np
 
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.pickles.names import as_dtype, check_shape, parse_dtype, view_array
-from amn_core.formats.pickles.parts import Budget
+from amn_core.formats.pickles.parts import Budget, build_budget
 from amn_core.formats.pickles.reader import PickleMachine
 from amn_core.formats.pickles.torch_files import NAMES_IN_NUMPY, load_torch_bytes
 
@@ -25,7 +25,6 @@ PICKLE_STARTS = (b"\x80", b"(", b"]", b"}", b")", b"c")
 MAX_FILE_BYTES = 1 << 30
 MAX_CHECKPOINT_BYTES = 8 << 30
 MAX_HEADER_BYTES = 1 << 16
-ALLOWANCE = 16 << 20
 HEADER = re.compile(
     r"\s*\{\s*'descr':\s*'(?P<descr>[^']{1,16})',\s*'fortran_order':\s*(?P<fortran>True|False),"
     r"\s*'shape':\s*\((?P<shape>[\d\sL,]{0,200})\),?\s*\}\s*"
@@ -33,7 +32,7 @@ HEADER = re.compile(
 
 
 def load_pickled_npy(path: str | Path) -> Any:
-    """Load a ``.npy`` file, pickled or plain, without running it.
+    """Load a ``.npy`` file, pickled or plain, without running it; its many small objects may take 16 times its size.
 
     Returns:
         A plain array as (…) ndarray; of a pickled one the object that was saved (a dict, mostly), with
@@ -43,7 +42,11 @@ def load_pickled_npy(path: str | Path) -> Any:
         RefusedError: it asks for something that may run code; the message names it.
         FormatError: no such file, broken, or too large; the message names the file.
     """
-    return name_errors(path, lambda: load_npy_bytes(read_file(path)))
+    def load() -> Any:
+        content = read_file(path)
+        return load_npy_bytes(content, build_budget(len(content), 8 * len(content)))
+
+    return name_errors(path, load)
 
 
 def load_torch_file(path: str | Path) -> Any:
@@ -60,7 +63,7 @@ def load_torch_file(path: str | Path) -> Any:
 
     def load() -> Any:
         content = read_file(path, MAX_CHECKPOINT_BYTES)
-        return load_torch_bytes(content, Budget(2 * len(content) + ALLOWANCE))
+        return load_torch_bytes(content, build_budget(len(content), len(content)))
 
     return name_errors(path, load)
 
@@ -75,6 +78,8 @@ def name_errors(path: str | Path, load: Any) -> Any:
         raise named from None
     except FormatError as error:
         raise FormatError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from None
+    except Exception as error:  # whatever a decoder raises on a broken file
+        raise FormatError(f"{path}: cannot be read ({type(error).__name__}); it is broken, save it again") from None
 
 
 def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
@@ -88,15 +93,16 @@ def read_file(path: str | Path, limit: int = MAX_FILE_BYTES) -> bytes:
         if not path.is_file():
             raise FormatError(f"{path}: no such file")
         if path.stat().st_size > limit:
-            raise FormatError(f"{path}: larger than {limit / 1e9:.1f} GB, which no file of this kind is")
+            shown = f"{limit / 1e9:.1f} GB" if limit >= 1e9 else f"{limit / 1e6:.0f} MB"
+            raise FormatError(f"{path}: larger than {shown}, which no file of this kind is; check what it holds")
         return path.read_bytes()
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def load_npy_bytes(content: bytes | memoryview) -> Any:
+def load_npy_bytes(content: bytes | memoryview, budget: Budget | None = None) -> Any:
     """Load the content of a ``.npy`` file, or of a bare pickle; see `load_pickled_npy`."""
-    budget = Budget(2 * len(content) + ALLOWANCE)
+    budget = budget or build_budget(len(content))
     if bytes(content[:1]) in PICKLE_STARTS:
         return unpack(PickleMachine(content, NAMES_IN_NUMPY, budget).run())
     descr, is_fortran, shape, start = parse_npy_header(content)

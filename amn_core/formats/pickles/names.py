@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from amn_core.formats.errors import FormatError, RefusedError
-from amn_core.formats.pickles.parts import Budget, Known, Pending
+from amn_core.formats.pickles.parts import PENDING, Budget, Known, Pending
 
 MAX_DIMENSIONS = 8
 PLAIN_DTYPE = re.compile(r"[<>=|]?([?]|b1|i[1248]|u[1248]|f[248]|U\d{1,6}|S\d{1,6})")
@@ -44,9 +44,9 @@ class Storage:
 def check_shape(shape: Any) -> tuple[int, ...]:
     """Check a shape: at most `MAX_DIMENSIONS` non-negative integers."""
     if not isinstance(shape, (tuple, list)) or len(shape) > MAX_DIMENSIONS:
-        raise FormatError(f"a shape is {str(shape)[:60]}; expected at most {MAX_DIMENSIONS} sizes")
+        raise FormatError(f"a shape is a {type(shape).__name__}; expected at most {MAX_DIMENSIONS} sizes")
     if not all(isinstance(size, int) and 0 <= size < 1 << 40 for size in shape):
-        raise FormatError(f"a shape is {str(shape)[:60]}; expected sizes of 0 or more")
+        raise FormatError("a shape holds something else than sizes of 0 or more")
     return tuple(int(size) for size in shape)
 
 
@@ -55,12 +55,14 @@ def parse_dtype(text: Any) -> np.dtype:
     if isinstance(text, str) and text in ("O", "O8", "O4", "|O"):
         return np.dtype(object)
     if not isinstance(text, str) or not PLAIN_DTYPE.fullmatch(text):
-        raise FormatError(f"the dtype {str(text)[:40]!r} is not read; only plain numbers and texts are")
+        shown = f"the dtype {text[:20]!r}" if isinstance(text, str) else f"a dtype given by a {type(text).__name__}"
+        raise FormatError(f"{shown} is not read; only plain numbers and texts are")
     return np.dtype(text)
 
 
 def make_dtype(arguments: tuple, budget: Budget) -> Pending:
     """Stand for ``numpy.dtype(text, …)``; its byte order comes with its state."""
+    budget.charge(PENDING)
     dtype = parse_dtype(arguments[0])
 
     def finish(state: Any) -> np.dtype:
@@ -76,6 +78,7 @@ def make_array(arguments: tuple, budget: Budget) -> Pending:
     """Stand for ``numpy.…._reconstruct(ndarray, …)``; shape and numbers come with the state."""
     if not isinstance(arguments[0], Known) or arguments[0].name != "numpy.ndarray":
         raise RefusedError("array of another class than numpy.ndarray")
+    budget.charge(PENDING)
 
     def finish(state: Any) -> np.ndarray:
         shape, dtype, is_fortran, content = state[-4:]
@@ -111,7 +114,7 @@ def as_dtype(dtype: Any) -> np.dtype:
     if isinstance(dtype, Pending):
         dtype = dtype.finish((3, "|", None, None, None))
     if not isinstance(dtype, np.dtype) or dtype.kind not in "biufUS":
-        raise FormatError(f"an array of dtype {str(dtype)[:40]}; only plain numbers and texts are read")
+        raise FormatError("an array of another dtype than plain numbers and texts; only these are read")
     return dtype
 
 
@@ -129,7 +132,7 @@ def encode_latin(arguments: tuple, budget: Budget) -> bytes:
     """Stand for ``_codecs.encode(text, "latin1")``, the bytes of the old protocols."""
     text, encoding = arguments
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-        raise RefusedError(f"_codecs.encode to {encoding!r}")
+        raise RefusedError("_codecs.encode to another encoding than latin1")
     budget.charge(len(text))
     try:
         return text.encode("latin-1")

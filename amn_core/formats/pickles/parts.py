@@ -6,20 +6,31 @@ from typing import Any
 
 from amn_core.formats.errors import FormatError
 
-MAX_STEPS = 8_000_000
-MAX_CONTAINERS = 4_000_000
 MAX_INT_BYTES = 16
-MAX_LINE = 1 << 20
+MAX_LINE = 1 << 28
+FIRST_LINE = 1 << 8
 MAX_DIGITS = 40
 SHORT_BYTES = 1 << 10
 MARK = object()
 
 
+# What things on the stack of a pickle take, in bytes, rounded up.
+SLOT, NUMBER, OBJECT, NOTE, ENTRY, PENDING = 8, 32, 64, 100, 100, 400
+ALLOWANCE = 32 << 20
+FEW_STEPS = 20_000
+DEFAULT_RIGHT = 256 << 20
+
+
 @dataclass
 class Budget:
-    """Bytes that one file may still claim in memory beyond its own size."""
+    """What one file may still claim, with all that is packed in it.
+
+    Attributes:
+        left: bytes of memory beyond the file's own size. steps: opcodes of pickles.
+    """
 
     left: int
+    steps: int = FEW_STEPS
 
     def charge(self, amount: int) -> None:
         """Take `amount` bytes off.
@@ -29,7 +40,17 @@ class Budget:
         """
         self.left -= amount
         if amount < 0 or self.left < 0:
-            raise FormatError(f"the file describes {amount:,} bytes more than it can hold; it is broken or forged")
+            raise FormatError("the file describes more than it may hold; it is broken or forged, or not of this image")
+
+
+def build_budget(size: int, right: int = DEFAULT_RIGHT) -> Budget:
+    """Build the budget of a file.
+
+    Args:
+        size: its bytes; a pickle has at most one step a byte, and some are read twice.
+        right: bytes that its maps may take by right: planes × pixels of the image it belongs to, in float32.
+    """
+    return Budget(2 * right + ALLOWANCE, FEW_STEPS + 2 * size)
 
 
 @dataclass
@@ -59,6 +80,8 @@ def check_key(key: Any) -> Any:
         key = int(key)
     if isinstance(key, int) and -(1 << 63) <= key < 1 << 64:
         return key
+    if isinstance(key, float) and key == key // 1 and abs(key) < 1 << 53:
+        return int(key)
     raise FormatError(f"a dict has a key of type {type(key).__name__}; only texts and integers are read")
 
 
@@ -76,4 +99,4 @@ def parse_decimal(text: bytes) -> int:
             return int(text.rstrip(b"L"))
     except ValueError:
         pass
-    raise FormatError(f"broken pickle: {text[:20]!r} is not an integer")
+    raise FormatError("broken pickle: a text that should be an integer is none")

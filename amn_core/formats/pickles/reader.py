@@ -12,12 +12,16 @@ from typing import Any
 
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.pickles.parts import (
+    ENTRY,
+    FIRST_LINE,
     MARK,
-    MAX_CONTAINERS,
     MAX_DIGITS,
     MAX_LINE,
-    MAX_STEPS,
+    NOTE,
+    NUMBER,
+    OBJECT,
     SHORT_BYTES,
+    SLOT,
     Budget,
     Known,
     Pending,
@@ -49,7 +53,6 @@ class PickleMachine:
         self.position = position
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        self.containers = 0
 
     def run(self) -> Any:
         """Run to the end of the pickle and return the object.
@@ -63,11 +66,13 @@ class PickleMachine:
         except FormatError:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, MemoryError, struct.error) as error:
-            raise FormatError(f"broken pickle at byte {self.position} ({error or type(error).__name__})") from None
+            raise FormatError(f"broken pickle at byte {self.position} ({type(error).__name__})") from None
 
     def _run(self) -> Any:
-        opcodes = OPCODES
-        for _ in range(MAX_STEPS):
+        opcodes, budget = OPCODES, self.budget
+        while budget.steps > 0 and budget.left > 0:
+            budget.steps -= 1
+            budget.left -= SLOT
             code = self.content[self.position]
             self.position += 1
             if code == 0x2E:  # STOP
@@ -76,7 +81,7 @@ class PickleMachine:
             if handler is None:
                 raise FormatError(f"broken pickle: byte {code:#04x} at {self.position - 1} is not understood here")
             handler(self)
-        raise FormatError(f"the pickle takes more than {MAX_STEPS:,} steps; it is broken or forged")
+        raise FormatError("the pickle takes more steps or memory than a file of its size; it is broken or forged")
 
     def take(self, length: int) -> memoryview:
         """Take the next bytes, without copying them."""
@@ -92,23 +97,33 @@ class PickleMachine:
         return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
 
     def line(self) -> bytes:
-        """Take the bytes up to the next line break, which is consumed as well."""
-        window = bytes(self.content[self.position:self.position + MAX_LINE])
-        end = window.find(b"\n")
-        if end < 0:
-            raise FormatError(f"broken pickle: no end of line after byte {self.position}")
-        self.position += end + 1
-        return window[:end]
+        """Take the bytes up to the next line break, which is consumed as well, without copying much more than them."""
+        width = FIRST_LINE
+        while width <= MAX_LINE:
+            window = bytes(self.content[self.position:self.position + width])
+            end = window.find(b"\n")
+            if end >= 0:
+                self.position += end + 1
+                self.budget.charge(end)
+                return window[:end]
+            if len(window) < width:
+                break
+            width *= 4
+        raise FormatError(f"broken pickle: no end of line after byte {self.position}")
 
     def push(self, value: Any) -> None:
         """Put a value on the stack."""
         self.stack.append(value)
 
     def push_container(self, value: Any) -> None:
-        """Put a new list, dict or tuple on the stack; there may be only so many of them."""
-        self.containers += 1
-        if self.containers > MAX_CONTAINERS:
-            raise FormatError(f"the pickle holds more than {MAX_CONTAINERS:,} containers; it is broken or forged")
+        """Put a new list, dict, tuple or array on the stack, charged for itself and its places."""
+        places = len(value) if isinstance(value, (list, tuple)) else 0
+        self.budget.charge(OBJECT + SLOT * places)
+        self.stack.append(value)
+
+    def push_text(self, value: str | bytes | int) -> None:
+        """Put a text, bytes or a number of any length on the stack, charged for it."""
+        self.budget.charge(OBJECT + (4 * len(value) if isinstance(value, str) else 0))
         self.stack.append(value)
 
     def pop(self) -> Any:
@@ -132,6 +147,7 @@ class PickleMachine:
         value = self.stack[-1]
         if value is MARK:
             raise FormatError(f"broken pickle at byte {self.position}: a value is missing")
+        self.budget.charge(NOTE)
         if isinstance(value, Pending):
             value.memo_keys.append(key)
         self.memo[key] = value
@@ -167,6 +183,7 @@ class PickleMachine:
         """Set keys and values alternating in `values`; keys are texts, bytes or 64-bit integers."""
         if not isinstance(target, dict) or len(values) % 2:
             raise FormatError(f"broken pickle at byte {self.position}: entries for something that is no dict")
+        self.budget.charge(ENTRY * len(values) // 2)
         for key, value in zip(values[::2], values[1::2], strict=True):
             target[check_key(key)] = value
 
@@ -174,6 +191,7 @@ class PickleMachine:
         """Append values to a list."""
         if not isinstance(target, list):
             raise FormatError(f"broken pickle at byte {self.position}: entries for something that is no list")
+        self.budget.charge(SLOT * len(values))
         target.extend(values)
 
 
@@ -187,7 +205,12 @@ def push_value(value: Any) -> Handler:
 
 def push_number(layout: str) -> Handler:
     """Build the handler that pushes a number of a `struct` layout."""
-    return lambda m: m.push(m.number(layout))
+
+    def handler(m: "PickleMachine") -> None:
+        m.budget.left -= NUMBER
+        m.push(m.number(layout))
+
+    return handler
 
 
 def push_bytes(layout: str) -> Handler:
@@ -195,19 +218,19 @@ def push_bytes(layout: str) -> Handler:
 
     def handler(m: "PickleMachine") -> None:
         content = m.take(m.number(layout))
-        m.push(content if len(content) > SHORT_BYTES else bytes(content))
+        m.push_text(content if len(content) > SHORT_BYTES else bytes(content))
 
     return handler
 
 
 def push_text(layout: str, encoding: str = "utf-8", errors: str = "surrogatepass") -> Handler:
     """Build the handler that pushes a text whose length comes first."""
-    return lambda m: m.push(str(m.take(m.number(layout)), encoding, errors))
+    return lambda m: m.push_text(str(m.take(m.number(layout)), encoding, errors))
 
 
 def push_integer(layout: str) -> Handler:
     """Build the handler that pushes an integer of any length, which comes first."""
-    return lambda m: m.push(parse_int(m.take(m.number(layout))))
+    return lambda m: m.push_text(parse_int(m.take(m.number(layout))))
 
 
 def push_memo(layout: str) -> Handler:
@@ -242,7 +265,7 @@ def read_float(m: "PickleMachine") -> None:
     try:
         m.push(float(text[:MAX_DIGITS]))
     except ValueError:
-        raise FormatError(f"broken pickle: {text[:20]!r} is not a number") from None
+        raise FormatError("broken pickle: a text that should be a number is none") from None
 
 
 def read_string(m: "PickleMachine") -> None:
@@ -250,7 +273,7 @@ def read_string(m: "PickleMachine") -> None:
     text = m.line()
     if len(text) < 2 or text[:1] not in b"'\"" or text[-1:] != text[:1] or b"\\" in text:
         raise FormatError("broken pickle: a quoted text is not closed, or has escapes")
-    m.push(text[1:-1].decode("latin-1"))
+    m.push_text(text[1:-1].decode("latin-1"))
 
 
 def read_global(m: "PickleMachine") -> None:
@@ -326,7 +349,7 @@ OPCODES: dict[int, Handler] = {ord(code): handler for code, handler in {
     "\x8a": push_integer("<B"), "\x8b": push_integer("<i"),
     "I": read_int, "L": lambda m: m.push(parse_decimal(m.line())), "F": read_float, "S": read_string,
     "U": push_text("<B", "latin-1"), "T": push_text("<i", "latin-1"),
-    "V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
+    "V": lambda m: m.push_text(m.line().decode("raw-unicode-escape")),
     "X": push_text("<I"), "\x8c": push_text("<B"), "\x8d": push_text("<Q"),
     "C": push_bytes("<B"), "B": push_bytes("<I"), "\x8e": push_bytes("<Q"), "\x96": push_bytes("<Q"),
     ")": lambda m: m.push_container(()), "\x85": push_tuple(1), "\x86": push_tuple(2), "\x87": push_tuple(3),
