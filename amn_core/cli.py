@@ -110,6 +110,9 @@ BENCHMARKS = {
     "import": Command(
         "bench.importing:BenchImportConfig", "bench.importing:bench_import",
         "where the time of an import goes", "cli:format_report"),
+    "hostile": Command(
+        "bench.hostile:BenchHostileConfig", "bench.hostile:bench_hostile",
+        "crafted and changed files through the readers: peak memory and time of each", "bench.hostile:format_hostile"),
     "official": Command(
         "bench.official:BenchOfficialConfig", "bench.official:bench_official",
         "what each choice of the official inference changes", "bench.official:format_official"),

@@ -24,7 +24,8 @@ from amn_core.formats.resizing import resize_maps
 
 STRIDE = 4
 LEVELS = 255
-MAX_BYTES = 1 << 28  # all maps of an image; what asks for more is no map of ours
+MAX_PIXELS = 50_000_000
+MAX_HEAD = 1 << 12  # bytes of the classes and the size, headers and all
 
 
 def compute_map_size(height: int, width: int) -> tuple[int, int]:
@@ -73,20 +74,30 @@ def load_map(path: Path, size: tuple[int, int] | None = None) -> tuple[np.ndarra
 
 
 def load_stored_map(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
-    """Load a map as it is stored: cam (K, h, w) uint8, class_ids (K,) int64, (H, W) of the image."""
+    """Load a map as it is stored: cam (K, h, w) uint8, class_ids (K,) int64, (H, W) of the image.
+
+    Raises:
+        ValueError: no such map, a broken file, or more numbers than an image of its size can have.
+    """
     try:
-        stored = read_arrays(path.read_bytes(), MAX_BYTES, ("cam", "class_ids", "size"))
+        content = path.read_bytes()
+        head = read_arrays(content, MAX_HEAD, ("class_ids", "size"))
+        class_ids, size = head["class_ids"], head["size"]
+        if class_ids.ndim != 1 or size.shape != (2,) or class_ids.dtype.kind not in "iu" or size.dtype.kind not in "iu":
+            raise ArchiveError("its classes or its size are not rows of whole numbers")
+        height, width = (int(side) for side in size)
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            raise ArchiveError(f"an image of {height}×{width} pixels")
+        cam = read_arrays(content, len(class_ids) * height * width + MAX_HEAD, ("cam",))["cam"]
     except FileNotFoundError:
         raise ValueError(f"{path}: no such map; run `extract` for this image") from None
     except (ArchiveError, OSError) as error:
         raise ValueError(f"{path}: broken map ({error}); delete it and run `extract` again") from None
-    cam, class_ids, size = stored["cam"], stored["class_ids"], stored["size"]
-    if cam.dtype != np.uint8 or cam.ndim != 3 or class_ids.shape != cam.shape[:1] or size.shape != (2,):
+    if cam.dtype != np.uint8 or cam.ndim != 3 or class_ids.shape != cam.shape[:1] or not min(cam.shape[1:]):
         raise ValueError(f"{path}: not a map of this format (cam is {cam.dtype} {cam.shape})")
-    height, width = (int(side) for side in size)
-    if min(height, width) < 1 or len(cam) * height * width > MAX_BYTES or not min(cam.shape[1:], default=0):
-        raise ValueError(f"{path}: not a map of this format ({len(cam)} maps at {height}×{width}); run `extract` again")
     return cam, class_ids.astype(np.int64), (height, width)
+
+
 TOP = 255
 
 

@@ -27,7 +27,7 @@ MAX_CHECKPOINT_BYTES = 8 << 30
 MAX_HEADER_BYTES = 1 << 16
 HEADER = re.compile(
     r"\s*\{\s*'descr':\s*'(?P<descr>[^']{1,16})',\s*'fortran_order':\s*(?P<fortran>True|False),"
-    r"\s*'shape':\s*\((?P<shape>[\d\sL,]{0,200})\),?\s*\}\s*"
+    r"\s*'shape':\s*\((?P<shape>(?:\s*\d{1,13}L?\s*,){0,9}(?:\s*\d{1,13}L?\s*)?)\),?\s*\}\s*"
 )
 
 
