@@ -165,7 +165,7 @@ def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
         pictures = page.locator(".panel canvas")
         if isinstance(expected, str):
             assert len(messages) == 1 and name in messages[0] and expected in messages[0]
-            assert not pictures.count()
+            pictures.first.wait_for(state="detached")
         else:
             width, height = pictures.first.evaluate("canvas => [canvas.width, canvas.height]")
             assert messages == [] and pictures.count() == 4
