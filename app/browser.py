@@ -1,11 +1,11 @@
 """The table behind the image browser: one row an image, its figures, what is filtered and how it is sorted."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from app import state
 from app.cache import runs as cached
@@ -51,25 +51,49 @@ RANGES = {
     "best-range": Range("best_threshold", "Best threshold", 0.005, "%.3f"),
 }
 RANKED = ("regret", "miou", "best", "best_threshold")  # of which degenerate images have no place
-LISTED = "list-threshold"
+LIVE = ("regret", "miou")  # the figures that the threshold changes
+MOST_LIVE = 4000
 NUMBERS = {"1": (1, 1), "2": (2, 2), "3 or more": (3, 255)}
 SIZES = {"under 10 %": (0, 10), "10 to 35 %": (10, 35), "over 35 %": (35, 101)}
 
 
 def build_table(group: dict, keys: list[str], threshold: float) -> pd.DataFrame:
-    """Build the table of a group's images, indexed by id; figures are those of the run chosen to sort by.
+    """Build the table of the images of some runs, indexed by id; figures are those of the run chosen to sort by.
 
     Columns ``classes`` (tuple of names) and ``count``, and where the run has counts ``is_degenerate`` and the figures
-    of `SORTS`: mIoU, its loss and area in percent, at the threshold, under the chosen averaging.
+    of `SORTS`: mIoU, its loss and area in percent, at the threshold, under the chosen averaging. An image that this
+    run lacks has no figures, but its place.
     """
     if not keys:
         return pd.DataFrame({"classes": [], "count": []})
     run = group[choose_run(group, keys)]
+    ids = list(dict.fromkeys(image_id for key in keys for image_id in list_images(group[key])))
     if not run.has_counts:
-        dataset = cached.get_dataset(run)
-        ids = list(run.map_ids or (dataset.ids if dataset else ()))
         return pd.DataFrame({"classes": [()] * len(ids), "count": 0}, index=ids)
-    return build_scored_table(run, threshold)
+    table = build_scored_table(run, threshold)
+    return table if len(ids) == len(table) else fill_table(table, group, keys, ids)
+
+
+def list_images(run) -> tuple[str, ...]:
+    """List the images of a run: those counted, else those with maps, else those of its data set."""
+    if run.has_counts:
+        return cached.load_counts(run).image_ids
+    dataset = cached.get_dataset(run)
+    return run.map_ids or (tuple(dataset.ids) if dataset else ())
+
+
+def fill_table(table: pd.DataFrame, group: dict, keys: list[str], ids: list[str]) -> pd.DataFrame:
+    """Add the images that other runs have, with their classes and without figures."""
+    known: dict[str, tuple[str, ...]] = {}
+    for key in keys:
+        if group[key].has_counts:
+            contents, _ = cached.load_contents(group[key])
+            known |= dict(zip(list_images(group[key]), contents, strict=True))
+    whole = table.reindex(ids)
+    whole["classes"] = [known.get(image_id, ()) for image_id in ids]
+    whole["is_degenerate"] = whole["is_degenerate"].eq(True)
+    whole["count"] = [len(names) for names in whole["classes"]]
+    return whole
 
 
 def choose_run(group: dict, keys: list[str]) -> str:
@@ -78,26 +102,34 @@ def choose_run(group: dict, keys: list[str]) -> str:
     return asked if asked in keys else next((key for key in keys if group[key].has_counts), keys[0])
 
 
-def get_list_threshold() -> float:
-    """Get the threshold that the figures of the list are for: that of the moment when the list was asked for.
+def load_live_figures(group: dict, keys: list[str], names: Sequence[str], sort: str) -> np.ndarray | None:
+    """Load the figure that sorts the list at each of the 201 steps of the bar: (N, 201), NaN where undefined.
 
-    An order that followed the threshold would move images away under the hand.
+    Nothing where it does not depend on the threshold, or for more images than a page should be sent.
     """
-    choices = ("data", "runs", "of", "sort", "ascending", "only", "number", "size", *RANGES)
-    asked = (state.get_visit(), *(state.get(name) for name in choices))
-    if st.session_state.get(LISTED, (None, 0))[0] != asked:
-        st.session_state[LISTED] = (asked, state.get("t"))
-    return st.session_state[LISTED][1]
+    run = group[choose_run(group, keys)]
+    if sort not in LIVE or not run.has_counts or run.is_masks or len(names) > MOST_LIVE:
+        return None
+    scores = load_scores(run)
+    at = np.abs(scores.thresholds[None] - np.linspace(0, 1, 201)[:, None]).argmin(axis=1)
+    values = scores.miou[:, at] if sort == "miou" else scores.best_miou[:, None] - scores.miou[:, at]
+    values = np.where(scores.is_degenerate[:, None], np.nan, values)
+    rows = {image_id: i for i, image_id in enumerate(scores.image_ids)}
+    live = np.full((len(names), values.shape[1]), np.nan)
+    for i, name in enumerate(names):
+        if name in rows:
+            live[i] = values[rows[name]]
+    return live
 
 
-def refresh_list() -> None:
-    """Take the threshold of now for the list."""
-    st.session_state.pop(LISTED, None)
+def load_scores(run):
+    """Load the scores of a run's images under the averaging that is chosen and over the classes of its protocol."""
+    return cached.load_image_scores(run, state.get("averaging"))
 
 
 def build_scored_table(run, threshold: float) -> pd.DataFrame:
     """Build the table of a run with counts."""
-    scores, (classes, area) = cached.load_image_scores(run, state.get("averaging")), cached.load_contents(run)
+    scores, (classes, area) = load_scores(run), cached.load_contents(run)
     regret = scores.regret(threshold)
     columns = {
         "classes": classes, "count": [len(names) for names in classes], "area": area, "regret": regret * 100,

@@ -1,5 +1,6 @@
 """The controls that Curves, Activation and Images have in common, and what was chosen with them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -9,7 +10,7 @@ from amn_core.formats.runs import Run
 from amn_core.scoring import find_scored_classes
 from app import roots, state
 from app.cache import runs as cached
-from app.charts.styles import RunStyle, build_styles
+from app.charts.styles import RunStyle
 from app.words.comparability import Difference, find_differences
 from app.words.definitions import AVERAGINGS, write_definitions
 
@@ -37,26 +38,34 @@ class Choice:
 
 
 NEXT_PAGE = "page-to-open-next"
+THRESHOLDS, GROUP = "thresholds-by-data", "data-shown"
 
 
-def render_choice(definitions: tuple[str, ...] = ()) -> Choice | None:
-    """Render the bar of controls; None, and what to do about it, where there is nothing to choose from."""
+def render_choice(definitions: tuple[str, ...] = (), more: Callable[[], None] | None = None) -> Choice | None:
+    """Render the bar of controls; None, and what to do about it, where there is nothing to choose from.
+
+    Args:
+        definitions: measures that the bar explains. more: renders a screen's own controls into the bar.
+    """
     follow_request()
     groups = find_groups()
     if not groups:
         st.info(EMPTY, icon=":material/folder_open:")
         st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
         return None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         group = render_groups(groups)
-        keys = render_runs(groups[group])
-        render_threshold({key: groups[group][key] for key in keys})
+        runs = groups[group]
+        keys = find_marked(runs)
+        start_threshold(group, {key: runs[key] for key in keys})
+        if more:
+            more()
         with st.popover("Protocol", icon=":material/rule:"):
-            render_protocol(groups[group])
+            render_protocol(runs)
         if definitions:
             with st.popover("Definitions", icon=":material/menu_book:"):
                 st.markdown(write_definitions(definitions))
-    return build_choice(group, groups[group], keys)
+    return build_choice(group, runs, keys)
 
 
 def find_groups() -> dict[str, dict[str, Run]]:
@@ -72,25 +81,40 @@ def find_groups() -> dict[str, dict[str, Run]]:
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:
     """Render the choice of data set and split; one alone is only named."""
     options = list(groups)
-    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=205,
-                        **state.bind("data", options))
+    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=230,
+                        label_visibility="collapsed", **state.bind("data", options))
 
 
-def render_runs(runs: dict[str, Run]) -> list[str]:
-    """Render the choice of runs; those of `mark_at_first` are marked until others are, and if none is."""
-    options = list(runs)
-    names = cached.name_runs(runs)
-    first = mark_at_first(runs)
-    marked = [key for key in options if key in state.get("runs")] or first
-    st.session_state["widget:runs"] = marked
+def find_marked(runs: dict[str, Run]) -> list[str]:
+    """Find the runs that are shown: those chosen, or those of `mark_at_first` if none of these is here."""
+    return [key for key in runs if key in state.get("runs")] or mark_at_first(runs)
 
-    def store() -> None:
-        chosen = tuple(st.session_state["widget:runs"])
-        state.put("runs", () if list(chosen) == first else chosen)
 
-    st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store,
-             wrap=True)
-    return marked
+def start_threshold(group: str, runs: dict[str, Run]) -> None:
+    """Give each data set a threshold of its own: the one left there, at first the peak of its first run."""
+    left = st.session_state.setdefault(THRESHOLDS, {})
+    here = st.session_state.get(GROUP)
+    if here == group:
+        return
+    if here is not None:
+        left[here] = state.get("t")
+    st.session_state[GROUP] = group
+    first = next((run for run in runs.values() if run.has_counts and not run.is_masks), None)
+    if group in left:
+        state.put("t", left[group])
+    elif first is not None and (here is not None or not state.is_chosen("t")):
+        state.put("t", float(cached.load_summary(first, state.get("averaging")).peak_threshold))
+
+
+def name_shortage(run: Run, group: dict[str, Run]) -> str:
+    """Name what a run lacks beside the others of its group: maps, or some of the images; nothing if it is whole."""
+    most = max((run.meta.get("images") or 0 for run in group.values()), default=0)
+    images = run.meta.get("images") or 0
+    if images and images < most:
+        return f"{images} of {most} images"
+    if run.is_masks:
+        return "finished masks"
+    return "" if run.has_maps or run.checkpoint_path else "tables alone"
 
 
 def mark_at_first(runs: dict[str, Run]) -> list[str]:
@@ -98,20 +122,6 @@ def mark_at_first(runs: dict[str, Run]) -> list[str]:
     bundles = {key: run.path.parent for key, run in runs.items() if roots.is_bundled(run)}
     first = next(iter(bundles.values()), None)
     return [key for key in runs if bundles.get(key, first) == first]
-
-
-def render_threshold(runs: dict[str, Run]) -> None:
-    """Render the shared threshold, and the way to set it to a run's peak."""
-    st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=190, **state.bind("t"))
-    classes = choose_classes(runs)
-    with st.popover("Peaks", icon=":material/my_location:", help="Set the threshold to the peak of a run"):
-        st.markdown(":orange-badge[oracle] chosen on the ground truth of these images")
-        for key, run in runs.items():
-            if run.is_masks:  # no threshold to set
-                continue
-            peak = cached.load_summary(run, state.get("averaging"), classes, find_images(runs)).peak_threshold
-            label = f"{run.name}: {peak:.3f}"
-            st.button(label, key=f"peak:{key}", on_click=state.put, args=("t", peak), width="stretch")
 
 
 def render_protocol(runs: dict[str, Run]) -> None:
@@ -130,8 +140,7 @@ def render_protocol(runs: dict[str, Run]) -> None:
 
 def build_choice(group: str, runs: dict[str, Run], keys: list[str]) -> Choice:
     """Build the choice from what the controls say; styles are those of the whole group, whatever is marked."""
-    whole = cached.group_runs()[group]
-    styles = dict(zip(whole, build_styles([run.method for run in whole.values()], cached.name_runs(whole).values())))
+    styles = cached.style_runs(cached.group_runs()[group])
     chosen = {key: runs[key] for key in keys}
     classes = choose_classes(chosen)
     return Choice(

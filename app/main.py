@@ -13,14 +13,17 @@ from app.components.frame import build_icon, render_frame
 from app.lessons.page import LESSONS
 
 SCREENS = {
-    "": (
+    "Look": (
         ("screens/explore", "Explore"), ("screens/activation", "Activation"), ("screens/curves", "Curves"),
-        ("screens/images", "Images"), ("screens/photo", "Your photo"), ("screens/data_and_runs", "Data and runs"),
+        ("screens/images", "Images"), ("screens/photo", "Your photo"),
     ),
-    "More": (
-        ("screens/choose", "Choose a threshold"), ("screens/train", "Train"), ("screens/figures", "Figures"),
+    "Decide": (
+        ("screens/choose", "Choose a threshold"), ("screens/label", "Label a few points"),
+        ("screens/diagnose", "Diagnose a number"),
     ),
-    "Lessons": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
+    "Make": (("screens/train", "Train"), ("screens/data_and_runs", "Data and runs")),
+    "Print": (("screens/figures", "Figures"),),
+    "Learn": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
 }
 FIRST = "explore"  # at the root, whatever its path is said to be; its own name is kept free to lead there, too
 
@@ -45,10 +48,10 @@ def do_nothing() -> None:
 
 def main() -> None:
     """Open the page that the address asks for."""
-    st.set_page_config(page_title="AMN · thresholds", page_icon=build_icon(), layout="wide")
+    st.set_page_config(page_title="Threshold bench", page_icon=build_icon(), layout="wide")
     pages = build_pages()
-    first = pages[""][0]
-    pages[""].append(st.Page(do_nothing, title="Explore", url_path=FIRST, visibility="hidden"))
+    first = pages["Look"][0]
+    pages["Look"].append(st.Page(do_nothing, title="Explore", url_path=FIRST, visibility="hidden"))
     page = st.navigation(pages, position="top")
     if page.url_path == FIRST:
         st.switch_page(first, query_params=st.query_params.to_dict())

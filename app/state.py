@@ -21,6 +21,9 @@ USED = "shared-names-in-use"
 READ_URL = "shared-url-was-read"
 PAGE = "shared-page"
 VISIT = "shared-visit"
+SEEN = "shared-names-by-page"
+BACK = "back"  # in the address: it leads, since somebody went back or forward to it
+STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "scene", "bundle")
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,9 @@ PARAMS: dict[str, Param] = {
     "truth": Param(True, **FLAG),
     "class": Param("all"),                   # the class shown on the canvas
     "swipe": Param(False, **FLAG),
+    "anchor": Param(False, **FLAG),          # the middle of the colour map lies at the threshold
+    "contrast": Param(1.0, **NUMBER),        # exponent of the activation in the colour map
+    "palette": Param("bright", read_one_of("bright", "voc")),  # colours of the classes
     "hidden": Param((), **LIST),             # runs switched off on the canvas
     "bundle": Param(None),                   # whose models look at the user's photograph
     "find": Param(""),
@@ -168,9 +174,19 @@ def begin(page: str) -> None:
     if st.session_state.get(PAGE) != page:
         st.session_state[PAGE] = page
         st.session_state[VISIT] = get_visit() + 1
-    if READ_URL not in st.session_state:
-        st.session_state[READ_URL] = True
-        restore(st.query_params.to_dict(), st.session_state)
+    query = st.query_params.to_dict()
+    if query.pop(BACK, None):
+        forget(st.session_state.get(SEEN, {}).get(page, set()) - query.keys(), st.session_state)
+        restore(query, st.session_state)
+    elif READ_URL not in st.session_state:
+        restore(query, st.session_state)
+    st.session_state[READ_URL] = True
+
+
+def forget(names: set[str], session: MutableMapping[str, Any]) -> None:
+    """Undo some choices: an address that does not name them was written before they were made."""
+    for name in names:
+        session.pop(PREFIX + name, None)
 
 
 def get_visit() -> int:
@@ -191,6 +207,11 @@ def get(name: str) -> Any:
     """Read a shared choice, its default if nobody made it; the URL will name it from now on."""
     st.session_state.setdefault(USED, set()).add(name)
     return st.session_state.get(PREFIX + name, PARAMS[name].default)
+
+
+def is_chosen(name: str) -> bool:
+    """Whether somebody made a choice, or a link did."""
+    return PREFIX + name in st.session_state
 
 
 def put(name: str, value: Any) -> None:
@@ -236,7 +257,9 @@ def fit(value: Any, default: Any, options: Sequence[Any] | None) -> Any:
 
 def publish() -> None:
     """End a run of the script: write every choice that the screen read, and that is not the default, to the URL."""
-    query = collect(st.session_state.get(USED, set()), st.session_state)
+    used = st.session_state.get(USED, set())
+    st.session_state.setdefault(SEEN, {})[st.session_state.get(PAGE)] = set(used)
+    query = collect(used, st.session_state)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 

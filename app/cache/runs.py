@@ -11,7 +11,7 @@ from amn_core.constants import METHODS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.runs import Run
 from app import roots
-from app.charts.styles import list_run_styles
+from app.charts.styles import RunStyle, build_styles
 
 RESAMPLES = 400
 BACKBONES = {"ResNet50": "ResNet-50", "ResNet101": "ResNet-101", "EfficientNetLite0": "Lite0",
@@ -236,6 +236,12 @@ def name_runs(group: dict[str, Run]) -> dict[str, str]:
     return names
 
 
+def style_runs(group: dict[str, Run]) -> dict[str, RunStyle]:
+    """Style the runs of a group, each with its one name."""
+    methods, backbones = [run.method for run in group.values()], [name_backbone(run) for run in group.values()]
+    return dict(zip(group, build_styles(methods, list(name_runs(group).values()), backbones), strict=True))
+
+
 def name_backbone(run: Run) -> str:
     """Name the backbone of a run's model for people; nothing where it is not known."""
     kind = run.meta.get("model", {}).get("backbone", "")
@@ -255,53 +261,6 @@ def read_contents(path: str, modified: int, _run: Run):
     return find_contents(load_counts(_run))
 
 
-def load_canvas(keys: tuple[str, ...], image_id: str, averaging: str = "union"):
-    """Load what the canvas needs of one image: meta, bytes, and a revision that names both.
-
-    Its scores are over the classes of each run's protocol, as those of `load_image_scores`.
-
-    Raises:
-        ValueError: a map is missing and cannot be inferred, or does not lie on the photograph.
-    """
-    group = next(members for members in group_runs().values() if keys[0] in members)
-    runs = tuple((key, group[key]) for key in keys)
-    marks = [f"{key}@{find_map_time(run, image_id)}:{','.join(run.scored_classes)}" for key, run in runs]
-    revision = "|".join((*marks, image_id, averaging))
-    return (*pack_canvas(revision, image_id, averaging, runs, group), revision)
-
-
-def find_map_time(run: Run, image_id: str) -> int:
-    """Find when the map of an image was written, or the checkpoint it will be inferred from; 0 if there is neither."""
-    for path in (run.map_path(image_id), run.checkpoint_path):
-        if path is not None and path.is_file():
-            return path.stat().st_mtime_ns
-    return 0
-
-
-@st.cache_resource(max_entries=48, show_spinner=False)
-def pack_canvas(revision: str, image_id: str, averaging: str, _runs, _group: dict[str, Run]):
-    """Pack an image and its maps for the browser."""
-    from app.pictures.planes import MethodMap, pack_image
-
-    first = _runs[0][1]
-    image, gt = read_picture(first.meta["data"], first.meta.get("data_root", ""), first.meta["split"], image_id)
-    looks = dict(zip(_group, list_run_styles([run.method for run in _group.values()]), strict=True))
-    names = name_runs(_group)
-    methods = [
-        MethodMap(key, names[key], *looks[key], *load_map(run, image_id, image.shape[:2]), scored=find_scored(run),
-                  is_masks=run.is_masks) for key, run in _runs
-    ]
-    return pack_image(image_id, image, gt, methods, first.class_names, averaging)
-
-
-def find_scored(run: Run) -> tuple[int, ...] | None:
-    """Find the ids of the classes that a run's score is over, None for all (`amn_core.scoring.choose_classes`)."""
-    from amn_core.scoring import choose_classes
-
-    classes = choose_classes(None, run)
-    return None if classes is None else tuple(map(run.class_names.index, classes))
-
-
 def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Load the maps of an image, or infer them where the run has a checkpoint but no maps.
 
@@ -311,9 +270,18 @@ def load_map(run: Run, image_id: str, size: tuple[int, int]) -> tuple[np.ndarray
     if run.map_path(image_id).is_file():
         return run.map(image_id, size)
     if run.checkpoint_path is None:
-        raise ValueError(f"{run.name} has no map of {image_id}: run `extract` for this image, or leave the method out")
+        raise ValueError(describe_missing(run))
     dataset = get_dataset(run)
     return infer_map(run, dataset.image(image_id), dataset.class_ids(image_id), run.is_registered)
+
+
+def describe_missing(run: Run) -> str:
+    """Describe why a run shows no map of an image, and what would bring it."""
+    if run.is_masks:
+        return "Finished masks: this run has no activation map to lay over the photograph."
+    if not run.has_maps:
+        return "Tables alone: neither its maps nor its checkpoint are on this machine. Extract it to see its maps."
+    return f"No map of this image: the run has {len(run.map_ids)} maps. Extract it for the whole split to see all."
 
 
 def infer_map(

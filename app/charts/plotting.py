@@ -86,10 +86,20 @@ def build_note(text: str, x: float, y: float, **properties) -> dict:
 def build_frame(height: int) -> dict:
     """Build what all figures share: small margins, and a legend above the plot."""
     return {
-        "height": height, "margin": {"l": 56, "r": 16, "t": 44, "b": 48}, "dragmode": "zoom",
+        "height": height, "margin": {"l": 72, "r": 16, "t": 36, "b": 44}, "dragmode": "zoom",
         "legend": {"orientation": "h", "x": 0, "y": 1, "yref": "container", "xanchor": "left", "yanchor": "top",
                    "title": {"text": ""}, "font": {"size": 13}},
     }
+
+
+def mark_live(figure: go.Figure, axis: str, splits: dict | None = None) -> go.Figure:
+    """Mark a figure as one over which the browser draws the current threshold (`app.components.live`).
+
+    Args:
+        axis: ``threshold`` where x is one, for a line and rings; ``share`` for rings alone.
+        splits: for each x axis the kinds of pixels as {"name", "above": share above each of the 201 thresholds}.
+    """
+    return figure.update_layout(meta={"axis": axis, "splits": splits or {}})
 
 
 def build_rules(threshold: float | None, level: float | None = None, panels: int = 1) -> list[dict]:

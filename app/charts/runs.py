@@ -26,9 +26,12 @@ from app.charts.plotting import (
 )
 from app.charts.styles import RunStyle, build_styles
 
+CHART_HEIGHT = 460
+
 __all__ = [
-    "PERCENT", "Cloud", "Curve", "RunStyle", "Separation", "build_styles", "compute_density", "draw_best_thresholds",
-    "draw_class_thresholds", "draw_clouds", "draw_curves", "draw_difference", "draw_panels", "draw_separation",
+    "PERCENT", "Cloud", "Curve", "RunStyle", "Separation", "build_styles", "compute_density", "describe_split",
+    "draw_best_thresholds", "draw_class_thresholds", "draw_clouds", "draw_curves", "draw_difference", "draw_panels",
+    "draw_separation",
 ]
 
 
@@ -36,10 +39,10 @@ __all__ = [
 class Curve:
     """A score against the threshold for one run.
 
-    `x` (T,) in the order of the thresholds; `y`, `low`, `high` (T,) fractions of 1, NaN where undefined; `peak`,
-    `current` and `plateau` are indices into them (first and last index of the plateau); `level` is a score drawn
-    as a horizontal line (the per-image oracle); `clicks` (T,) is what a click on a point hands back, usually its
-    threshold. A curve of one point (T = 1) is drawn as the run's symbol: finished masks, which no threshold changes.
+    `x` (T,) in the order of the thresholds; `y`, `low`, `high` (T,) fractions of 1, NaN where undefined; `peak` and
+    `plateau` are indices into them (first and last index of the plateau); `level` is a score drawn as a horizontal
+    line (the per-image oracle); `clicks` (T,) is what a click on a point hands back, usually its threshold.
+    A curve of one point (T = 1) is drawn as the run's symbol: finished masks, which no threshold changes.
     """
 
     style: RunStyle
@@ -50,7 +53,6 @@ class Curve:
     peak: int | None = None
     plateau: tuple[int, int] | None = None
     level: float | None = None
-    current: int | None = None
     clicks: np.ndarray | None = None
 
 
@@ -75,11 +77,12 @@ class Separation:
     note: str = ""
 
 
-def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: float | None = None) -> go.Figure:
-    """Draw scores against the threshold: intervals, plateaus, oracle levels, curves, peaks, the current threshold.
+def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: float | None = None,
+                is_unit: bool = False) -> go.Figure:
+    """Draw scores against the threshold: intervals, plateaus, oracle levels, curves, peaks, a threshold.
 
-    `x_title` and `y_title` name the axes with their units; `threshold` is where the vertical line stands (none if
-    the x axis has another unit: then each curve's own ring says where it is).
+    `x_title` and `y_title` name the axes with their units; `threshold` is where a vertical line stands that stays
+    there; `is_unit` says that x is a threshold, from 0 to 1, where no line is drawn.
     """
     traces: Traces = []
     for curve in curves:
@@ -91,13 +94,13 @@ def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: 
     for curve in curves:
         _add_marks(traces, curve)
     return build_figure(
-        traces, x_title, y_title, 430, x_axis=limit(threshold), y_axis={"rangemode": "tozero"},
-        shapes=build_rules(threshold), hovermode="closest" if threshold is None else "x unified",
+        traces, x_title, y_title, CHART_HEIGHT, x_axis=limit(threshold, is_unit), y_axis={"rangemode": "tozero"},
+        shapes=build_rules(threshold), hovermode="x unified" if is_unit or threshold is not None else "closest",
     )
 
 
 def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_title: str,
-                threshold: float | None = None, columns: int = 2) -> go.Figure:
+                is_unit: bool = False, columns: int = 2) -> go.Figure:
     """Draw several small charts with common axes, one for each (title, curves): classes, or precision and recall."""
     traces: Traces = []
     for i, (_, curves) in enumerate(panels):
@@ -109,36 +112,35 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
     top = max((np.nanmax(curve.y, initial=0) for _, curves in panels for curve in curves), default=1) * PERCENT
     return build_panels(
         traces, [title for title, _ in panels], columns, x_title, y_title, 320 if len(panels) <= columns else 190,
-        x_axis=limit(threshold), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
-        shapes=build_rules(threshold, panels=len(panels)),
+        x_axis=limit(is_unit=is_unit), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
     )
 
 
-def draw_difference(curve: Curve, x_title: str, threshold: float | None = None) -> go.Figure:
+def draw_difference(curve: Curve, x_title: str, is_unit: bool = False) -> go.Figure:
     """Draw the difference of two runs (T,), fractions of 1, with its paired interval and the line of no difference."""
     traces: Traces = []
     _add_interval(traces, curve)
     _add_line(traces, curve, showlegend=False, hovertemplate="%{y:+.1f} points<extra></extra>")
     _add_marks(traces, curve)
     return build_figure(
-        traces, x_title, "difference of mIoU (points)", 430, x_axis=limit(threshold),
-        shapes=build_rules(threshold, level=0),
+        traces, x_title, "difference of mIoU (points)", CHART_HEIGHT, x_axis=limit(is_unit=is_unit),
+        shapes=build_rules(None, level=0),
     )
 
 
-def limit(threshold: float | None) -> dict:
-    """Limit an axis of thresholds to [0, 1]; an axis without a threshold has another unit and finds its own ends."""
-    return {} if threshold is None else {"range": [0, 1]}
+def limit(threshold: float | None = None, is_unit: bool = False) -> dict:
+    """Limit an axis of thresholds to [0, 1]; an axis of another unit finds its own ends."""
+    return {"range": [0, 1]} if is_unit or threshold is not None else {}
 
 
-def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], threshold: float,
+def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], threshold: float | None = None,
                          bin_width: float = 0.05) -> go.Figure:
     """Draw how the best thresholds of the images are spread, one outline a run.
 
     Args:
         values: for each run its style, the images' best thresholds (N,), and the run's own single best threshold,
             marked by the run's symbol on the axis.
-        threshold: the current one, as a vertical line.
+        threshold: a vertical line that stays where it is; none where the browser draws it.
         bin_width: of the histogram; the height of a step is the share of images in it.
     """
     traces: Traces = []
@@ -162,7 +164,7 @@ def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], t
 
 
 def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[RunStyle, np.ndarray]],
-                          threshold: float) -> go.Figure:
+                          threshold: float | None = None) -> go.Figure:
     """Draw the best threshold of every class, one symbol a run; `values` are (C,) in [0, 1], NaN is left out."""
     traces: Traces = []
     for style, best in values:
@@ -184,14 +186,14 @@ def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[Run
     )
 
 
-def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, threshold: float,
+def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, threshold: float | None = None,
                     is_mirrored: bool = True, bins: int = 40, columns: int = 3) -> go.Figure:
     """Draw the activation histograms of each run: on the object, on background, on other classes.
 
     Args:
         panels: one for each run; counts (T+1,) by threshold bin.
         thresholds: (T,) the thresholds that part the bins.
-        threshold: the current one, as a vertical line.
+        threshold: a vertical line that stays where it is; none where the browser draws it.
         is_mirrored: the object above the axis and the rest below, instead of all three over one another.
         bins: how many steps are drawn between 0 and 1. columns: how many panels stand side by side.
 
@@ -200,15 +202,42 @@ def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, thresh
     over the rest the axis stops below it, and the pointer tells its height.
     """
     traces: Traces = []
-    top = 0.0
-    for i, panel in enumerate(panels):
-        top = max(top, _add_histograms(traces, panel, thresholds, is_mirrored, bins, i == 0, **name_axes(i)))
-    y_range = [-top * 1.1 if is_mirrored else 0, top * 1.1]
+    tops = np.array([
+        _add_histograms(traces, panel, thresholds, is_mirrored, bins, i == 0, **name_axes(i))
+        for i, panel in enumerate(panels)
+    ])
+    above, below = cut_axis(tops)
+    is_cut = (tops > (above, below)).any()
+    y_range = [-below * 1.1, above * 1.1] if is_mirrored else [0, max(above, below) * 1.1]
     return build_panels(
-        traces, [panel.style.label + panel.note for panel in panels], columns, "activation", "density", 250,
+        traces, [panel.style.label + panel.note for panel in panels], columns, "activation",
+        "density (axis cut)" if is_cut else "density", 250,
         x_axis={"range": [0, 1]}, y_axis={"range": y_range},
         shapes=build_rules(threshold, level=0 if is_mirrored else None, panels=len(panels)),
     )
+
+
+def describe_split(panel: Separation, thresholds: np.ndarray) -> list[dict]:
+    """Describe which share of each kind of pixels lies above each of the 201 steps of the bar."""
+    parts = (("object", panel.on_object), ("background", panel.on_background), ("other classes", panel.on_others))
+    steps = np.linspace(0, 1, 201)
+    nearest = np.abs(thresholds[None] - steps[:, None]).argmin(axis=1)
+    splits = []
+    for name, pixels in parts:
+        if total := pixels.sum():
+            above = 1 - np.cumsum(pixels[:-1]) / total
+            splits.append({"name": name, "above": np.round(above[nearest], 4).tolist()})
+    return splits
+
+
+def cut_axis(tops: np.ndarray) -> tuple[float, float]:
+    """Choose where an axis common to several panels ends, above and below zero, given their heights (N, 2).
+
+    One panel cannot flatten the others, nor the background the objects: each side ends at two and a half times the
+    median of the panels, and the lower one at two and a half times the upper one.
+    """
+    above, below = np.minimum(tops.max(axis=0), 2.5 * np.median(tops, axis=0))
+    return float(above), float(min(below, 2.5 * above) if above else below)
 
 
 def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figure:
@@ -228,7 +257,27 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
             marker={**build_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
             hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
         )
-    return build_figure(traces, x_title, y_title, 430, clickmode="event+select", dragmode="pan")
+    x_axis, n_right = cut_outliers([cloud.x for cloud in clouds])
+    y_axis, n_above = cut_outliers([cloud.y for cloud in clouds])
+    outside = f" · {n_right + n_above} points outside, double click shows all" if n_right + n_above else ""
+    return build_figure(traces, x_title + outside, y_title, 430, x_axis=x_axis, y_axis=y_axis,
+                        clickmode="event+select", dragmode="pan")
+
+
+def cut_outliers(values: Sequence[np.ndarray], share: float = 0.01) -> tuple[dict, int]:
+    """Cut an axis where a few values would squeeze all others: its range for Plotly, and how many lie outside.
+
+    Cut only where the central values, a `share` left out at each end, fill less than half of the whole range.
+    """
+    pooled = np.concatenate([np.asarray(part, dtype=float) for part in values]) if len(values) else np.zeros(0)
+    pooled = pooled[np.isfinite(pooled)]
+    if len(pooled) < 50:
+        return {}, 0
+    low, high = np.quantile(pooled, [share, 1 - share])
+    if np.ptp(pooled) <= 2 * (high - low):
+        return {}, 0
+    room = 0.08 * (high - low)
+    return {"range": [low - room, high + room]}, int(((pooled < low - room) | (pooled > high + room)).sum())
 
 
 def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertemplate: str = "", **place) -> None:
@@ -239,7 +288,7 @@ def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertempla
     style, unseen = curve.style, {"marker": {"opacity": 0}}
     add_scatter(
         traces, x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
-        mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks,
+        mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks, meta={"curve": True},
         line={"color": style.colour, "dash": style.dash, "width": 2.4}, **unseen, selected=unseen, unselected=unseen,
         hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.label}</extra>", **place,
     )
@@ -293,28 +342,24 @@ def _add_level(traces: Traces, curve: Curve) -> None:
 
 
 def _add_marks(traces: Traces, curve: Curve, **place) -> None:
-    """Mark the peak with the run's symbol, and the current threshold with a ring."""
-    for index, mark, what in (
-        (curve.current, {**build_mark(curve.style, 8), "symbol": "circle-open", "line": {"width": 2}}, "now"),
-        (curve.peak, build_mark(curve.style, 13), "peak"),
-    ):
-        if index is not None and np.isfinite(curve.y[index]):
-            add_scatter(
-                traces, x=[curve.x[index]], y=[curve.y[index] * PERCENT], mode="markers", marker=mark, showlegend=False,
-                legendgroup=curve.style.label, hoverinfo="skip" if what == "now" else None,
-                hovertemplate=None if what == "now" else f"peak %{{y:.1f}}<extra>{curve.style.label}</extra>", **place,
-            )
+    """Mark the peak with the run's symbol."""
+    if curve.peak is not None and np.isfinite(curve.y[curve.peak]):
+        add_scatter(
+            traces, x=[curve.x[curve.peak]], y=[curve.y[curve.peak] * PERCENT], mode="markers", showlegend=False,
+            marker=build_mark(curve.style, 13), legendgroup=curve.style.label,
+            hovertemplate=f"peak %{{y:.1f}}<extra>{curve.style.label}</extra>", **place,
+        )
 
 
 def _add_histograms(traces: Traces, panel: Separation, thresholds: np.ndarray, is_mirrored: bool, bins: int,
-                    is_first: bool, **place) -> float:
-    """Add the three histograms of a run; returns how high the axis has to be for all but towering outer steps."""
+                    is_first: bool, **place) -> tuple[float, float]:
+    """Add the three histograms of a run; returns how high the object and the rest are but for towering outer steps."""
     parts = (
         ("on the object", panel.on_object, panel.style.colour, "solid", 0.35, 1),
         ("on background", panel.on_background, NEUTRAL, "solid", 0.25, -1),
         ("on other classes", panel.on_others, NEUTRAL, "dot", 0.0, -1),
     )
-    top = 0.0
+    tops = {1: 0.0, -1: 0.0}
     for name, pixels, colour, dash, opacity, side in parts:
         edges, density = compute_density(pixels, thresholds, bins)
         height = np.append(density, density[-1])
@@ -325,8 +370,8 @@ def _add_histograms(traces: Traces, panel: Separation, thresholds: np.ndarray, i
             hovertemplate=f"{name}: density %{{customdata:.2f}} at %{{x:.3f}}<extra></extra>", **place,
         )
         if np.isfinite(density).all():
-            top = max(top, min(density.max(), 1.5 * density[1:-1].max()))
-    return top
+            tops[side] = max(tops[side], min(density.max(), 1.5 * density[1:-1].max()))
+    return tops[1], tops[-1]
 
 
 def compute_density(pixels: np.ndarray, thresholds: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """How runs and classes look, the same on every screen. Free of Plotly, so that pictures do not wait for it."""
 
 import colorsys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
@@ -13,6 +13,11 @@ SYMBOLS = {
 }
 EXTRA_SYMBOLS = ("star", "pentagon", "hexagon", "triangle-down", "bowtie", "hourglass")
 EXTRA_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "dash", "solid")
+BACKBONE_DASHES = ("solid", "dot", "dashdot", "longdash", "longdashdot")  # in the order in which they appear
+SVG_DASHES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "8 3 2 3", "longdash": "12 4",
+              "longdashdot": "12 3 2 3"}
+GOLDEN_ANGLE = 0.381966
+FIRST_HUE = 0.02
 
 
 @dataclass(frozen=True)
@@ -24,27 +29,10 @@ class RunStyle:
     dash: str = "solid"
     symbol: str = "circle"
 
-SVG_DASHES = {"solid": "", "dash": "7 4", "dot": "2 3", "dashdot": "8 3 2 3"}
-EXTRA_DASHES = ("2 3", "8 3 2 3", "12 4", "12 3 2 3", "7 4", "")
-GOLDEN_ANGLE = 0.381966
-FIRST_HUE = 0.02
-
-
-def list_run_styles(methods: Sequence[str]) -> list[tuple[str, str]]:
-    """List a colour and an SVG dash for each run of a group, given their methods in order.
-
-    The first run of a method has the method's own colour, further ones take the spare colours in turn.
-    """
-    seen: set[str] = set()
-    styles, spare = [], 0
-    for method in methods:
-        if method not in seen:
-            styles.append((METHOD_COLOURS[method], SVG_DASHES[METHOD_DASHES[method]]))
-        else:
-            styles.append((EXTRA_COLOURS[spare % len(EXTRA_COLOURS)], EXTRA_DASHES[spare % len(EXTRA_DASHES)]))
-            spare += 1
-        seen.add(method)
-    return styles
+    @property
+    def svg_dash(self) -> str:
+        """The dash as SVG writes it."""
+        return SVG_DASHES[self.dash]
 
 
 @cache
@@ -62,15 +50,26 @@ def build_class_colours(n_classes: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(colours)
 
 
-def build_styles(methods: Iterable[str], labels: Iterable[str]) -> list[RunStyle]:
-    """Build the style of every run: that of its method; further runs of the same method get one of their own."""
+def build_styles(
+    methods: Sequence[str], labels: Sequence[str], backbones: Sequence[str] | None = None,
+) -> list[RunStyle]:
+    """Build the style of every run of a group.
+
+    The first run of a method has the method's colour; on one backbone alone also the method's dash. Where there are
+    several backbones the colour is the method and the dash the backbone. Further runs of one method on one backbone
+    take spare colours in turn, as do further imports, which have no backbone.
+    """
+    backbones = backbones or [""] * len(methods)
+    order = list(dict.fromkeys(filter(None, backbones)))
     styles, seen, spare = [], set(), 0
-    for method, label in zip(methods, labels, strict=True):
-        if method not in seen:
-            style = RunStyle(label, METHOD_COLOURS[method], METHOD_DASHES[method], SYMBOLS[method])
-        else:
+    for method, label, backbone in zip(methods, labels, backbones, strict=True):
+        if (method, backbone) in seen or (not backbone and method in {one for one, _ in seen}):
             k, spare = spare, spare + 1
             style = RunStyle(label, EXTRA_COLOURS[k % 6], EXTRA_DASHES[k % 6], EXTRA_SYMBOLS[k % 6])
-        seen.add(method)
+        else:
+            style = RunStyle(label, METHOD_COLOURS[method], METHOD_DASHES[method], SYMBOLS[method])
+        if len(order) > 1 and backbone:
+            style = replace(style, dash=BACKBONE_DASHES[order.index(backbone) % len(BACKBONE_DASHES)])
+        seen.add((method, backbone))
         styles.append(style)
     return styles

@@ -15,14 +15,15 @@ from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
 from app import state
 from app.cache import runs as cached
 from app.charts import runs as charts
+from app.charts.plotting import mark_live
 from app.controls import Choice, bind_run
 
 PAIRED = {
     "peak_miou": "Peak mIoU, points", "oracle_miou": "Per-image oracle, points", "oracle_gain": "Oracle − peak, points",
     "mean_miou": "Mean mIoU, points", "gap": "Gap", "auc": "AUC", "imbalance": "Imbalance (CV)",
 }
-MASKS_NOTE = (" A symbol without a curve: finished masks, which have no threshold; they stand on the line of the "
-              "current one, or at their share of foreground.")
+MASKS_NOTE = (" A symbol without a curve: finished masks, which have no threshold; they stand at the right edge, or at "
+              "their share of foreground.")
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -33,29 +34,29 @@ def build_curve(choice: Choice, key: str, y: np.ndarray, **marks) -> charts.Curv
     confusion = cached.load_confusion(choice.runs[key], choice.images)
     thresholds = cached.load_counts(choice.runs[key]).thresholds
     x = thresholds if state.get("axis") == "threshold" else score_foreground_share(confusion) * charts.PERCENT
-    current = find_threshold(thresholds, choice.threshold)
-    return charts.Curve(choice.styles[key], x, y, current=current, clicks=thresholds, **marks)
+    return charts.Curve(choice.styles[key], x, y, clicks=thresholds, **marks)
 
 
 def build_point(
     choice: Choice, key: str, y: np.ndarray, low: np.ndarray | None = None, high: np.ndarray | None = None
 ) -> charts.Curve:
-    """Build the point of a run of finished masks: at their share of foreground, or on the threshold's line."""
+    """Build the point of a run of finished masks: at their share of foreground, or beside the thresholds."""
     share = score_foreground_share(cached.load_confusion(choice.runs[key], choice.images))[0] * charts.PERCENT
-    x = choice.threshold if state.get("axis") == "threshold" else share
+    x = 1.0 if state.get("axis") == "threshold" else share
     low, high = (None if one is None else one[:1] for one in (low, high))  # all thresholds are alike
     return charts.Curve(choice.styles[key], np.array([x]), y[:1], low=low, high=high)
 
 
-def describe_axis(choice: Choice) -> dict:
-    """Describe the horizontal axis to a chart: its title, and where the threshold's line stands."""
+def describe_axis() -> dict:
+    """Describe the horizontal axis to a chart: its title, and whether it is that of the thresholds."""
     if state.get("axis") == "threshold":
-        return {"x_title": "threshold", "threshold": choice.threshold}
-    return {"x_title": "share of pixels called foreground (%)", "threshold": None}
+        return {"x_title": "threshold", "is_unit": True}
+    return {"x_title": "share of pixels called foreground (%)"}
 
 
 def render_chart(figure: go.Figure, alt: str) -> None:
-    """Render a chart on which a click sets the threshold."""
+    """Render a chart on which a click sets the threshold, and over which the threshold's line and rings move."""
+    mark_live(figure, state.get("axis"))
     key = f"chart:{state.get('view')}"
     st.plotly_chart(figure, key=key, on_select=lambda: take_threshold(key), selection_mode="points", alt=alt,
                     config=CONFIG)
@@ -83,7 +84,7 @@ def render_miou(choice: Choice) -> None:
             plateau=(find_threshold(grid, summary.plateau_low), find_threshold(grid, summary.plateau_high)),
             level=summary.oracle_miou,
         ))
-    figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis(choice))
+    figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis())
     render_chart(figure, "mIoU against the threshold: " + "; ".join(
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
@@ -138,7 +139,7 @@ def render_classes(choice: Choice) -> None:
                 iou = score_iou(confusion)[:, run.class_names.index(name)]
                 curves.append(build_curve(choice, key, iou, peak=int(find_peak(iou))))
         panels.append((name, curves))
-    figure = charts.draw_panels(panels, y_title="IoU (%)", columns=4, **describe_axis(choice))
+    figure = charts.draw_panels(panels, y_title="IoU (%)", columns=4, **describe_axis())
     render_chart(figure, f"IoU against the threshold for {len(panels)} classes")
 
 
@@ -151,7 +152,7 @@ def render_rates(choice: Choice) -> None:
         for title, values in (("Precision", rates.precision), ("Recall", rates.recall)):
             panels[title].append(build_curve(choice, key, nanmean(values[:, columns])))
     figure = charts.draw_panels(list(panels.items()), y_title="mean over classes (%)", columns=2,
-                                **describe_axis(choice))
+                                **describe_axis())
     render_chart(figure, "Precision and recall against the threshold, means over the object classes")
 
 
@@ -179,7 +180,7 @@ def render_difference(choice: Choice) -> None:
     along = second if choice.runs[first].is_masks else first  # whose thresholds, or shares, the axis shows
     curve = build_curve(choice, along, ours.miou - theirs.miou, low=low, high=high)
     curve = replace(curve, style=choice.styles[first])
-    render_chart(charts.draw_difference(curve, **describe_axis(choice)), f"mIoU of {names[first]} less {names[second]}")
+    render_chart(charts.draw_difference(curve, **describe_axis()), f"mIoU of {names[first]} less {names[second]}")
     render_verdict(choice, bootstraps, names, first, second)
 
 
@@ -222,10 +223,10 @@ def render_best(choice: Choice) -> None:
         classes.append((style, find_best_by_class(run, choice, names)))
     left, right = st.columns(2, gap="medium")
     with left:
-        st.plotly_chart(charts.draw_best_thresholds(images, choice.threshold), config=CONFIG, key="chart:best-images",
-                        alt="How the best thresholds of the images are spread")
+        st.plotly_chart(mark_live(charts.draw_best_thresholds(images), "threshold"), config=CONFIG,
+                        key="chart:best-images", alt="How the best thresholds of the images are spread")
     with right:
-        st.plotly_chart(charts.draw_class_thresholds(names, classes, choice.threshold), config=CONFIG,
+        st.plotly_chart(mark_live(charts.draw_class_thresholds(names, classes), "threshold"), config=CONFIG,
                         key="chart:best-classes", alt="Best threshold of each class")
     st.caption("All of these were chosen on the ground truth (:orange-badge[oracle]). Mark on the axis: the best "
                "single threshold of a run. Dashed line: the current threshold.")

@@ -4,9 +4,24 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from app import state
+from app.components.live import read_scripts
+
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; }
+[data-testid="stTopNav"]::before {
+  content: "◐ Threshold bench"; font-weight: 700; font-size: 1.05rem; white-space: nowrap;
+  margin: auto 1.2rem auto 0.5rem;
+}
+.js-plotly-plot .main-svg:not(.hoverlayer) :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .annotation, .legend) text {
+  fill: color-mix(in srgb, currentColor 82%, transparent) !important;
+}
+[data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); }
+.st-key-frame-history { display: none; }
+.st-key-claim [data-testid="stText"] {
+  font-family: inherit; font-size: 1.12rem; font-weight: 600; line-height: 1.4; white-space: normal;
+}
 [data-testid="stMetricValue"], [data-testid="stTable"] { font-variant-numeric: tabular-nums; }
 </style>
 """
@@ -22,6 +37,12 @@ def build_icon(size: int = 64) -> Image.Image:
     return Image.fromarray(icon)
 
 
+_mount_history = st.components.v2.component(
+    "amn_history", html="<i></i>", css="i { display: none; }", js=read_scripts("history.js"))
+
+
 def render_frame() -> None:
-    """Put the page's style on the screen."""
+    """Put the page's style on the screen, and the steps of its history into the browser's."""
     st.html(STYLE)
+    with st.container(key="frame-history"):
+        _mount_history(key="history", data={"steps": list(state.STEPS)}, height="content")

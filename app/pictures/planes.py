@@ -15,7 +15,7 @@ from PIL import Image
 from amn_core.constants import DEFAULT_THRESHOLDS, METHOD_LABELS
 from amn_core.sweep.scores import MASK_LEVEL
 from app.charts.colour_maps import COLOUR_MAPS, build_colour_table
-from app.charts.styles import build_class_colours, list_run_styles
+from app.charts.styles import build_class_colours, build_styles
 
 JPEG_QUALITY = 90
 
@@ -94,25 +94,34 @@ def pack_methods(
     image_id: str, image: np.ndarray, maps: dict[str, tuple[np.ndarray, np.ndarray]], class_names: Sequence[str],
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Pack a photograph without ground truth and one map a method, `maps` by name of the method."""
-    looks = list_run_styles(list(maps))
+    styles = build_styles(list(maps), [METHOD_LABELS[method] for method in maps])
     methods = [
-        MethodMap(method, METHOD_LABELS[method], *look, *found)
-        for (method, found), look in zip(maps.items(), looks, strict=True)
+        MethodMap(method, style.label, style.colour, style.svg_dash, *found)
+        for (method, found), style in zip(maps.items(), styles, strict=True)
     ]
     return pack_image(image_id, image, None, methods, class_names)
 
 
 def check_sizes(image_id: str, size: tuple[int, int], gt: np.ndarray | None, methods: Sequence[MethodMap]) -> None:
     """Refuse maps or ground truth that do not lie on the photograph."""
-    found = {method.label: method.cam.shape[1:] for method in methods}
+    for method in methods:
+        check_map(image_id, size, method)
     if gt is not None:
-        found["the ground truth"] = gt.shape
-    for name, other in found.items():
-        if other != size:
-            raise ValueError(
-                f"{image_id}: {name} is {other[1]}×{other[0]} but the photograph is {size[1]}×{size[0]}; "
-                "check that the run was made on this data set"
-            )
+        check_size(image_id, size, "the ground truth", gt.shape)
+
+
+def check_map(image_id: str, size: tuple[int, int], method: MethodMap) -> None:
+    """Refuse maps that do not lie on the photograph."""
+    check_size(image_id, size, method.label, method.cam.shape[1:])
+
+
+def check_size(image_id: str, size: tuple[int, int], name: str, other: tuple[int, ...]) -> None:
+    """Refuse what is not of the photograph's size (height, width)."""
+    if other != size:
+        raise ValueError(
+            f"{image_id}: {name} is {other[1]}×{other[0]} but the photograph is {size[1]}×{size[0]}; "
+            "check that the run was made on this data set"
+        )
 
 
 def pack_method(packer: Packer, method: MethodMap) -> dict[str, Any]:

@@ -1,12 +1,18 @@
 """Activation: why one threshold costs what it costs. Histograms, gap and imbalance."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from app import controls, state
 from app.cache import runs as cached
 from app.charts import runs as charts
-from app.words import tables
+from app.charts.plotting import mark_live, name_axes
+from app.components.claim import render_claim
+from app.components.live import render_threshold
+from app.components.run_table import render_run_table
+from app.words import claims, tables
 from app.words.definitions import DEFINITIONS
 
 MEASURES = ("gap", "auc", "auc_other", "imbalance", "gini")
@@ -19,9 +25,14 @@ def render() -> None:
     choice = controls.render_choice(("normalisation", *MEASURES))
     if choice is None:
         return
+    render_claim(claims.write_evenness({choice.styles[key].label: choice.summary(key) for key in choice.runs}))
     controls.render_notes(choice)
+    maps = replace(choice, runs={key: run for key, run in choice.runs.items() if not run.is_masks})
     names = find_names(choice)
-    render_histograms(choice, names)
+    if maps.runs:
+        render_histograms(maps, names)
+    render_threshold(choice)
+    render_run_table(choice, controls.find_groups()[choice.group])
     left, right = st.columns([6, 5], gap="medium")
     with left:
         render_clouds(choice)
@@ -41,16 +52,19 @@ def find_names(choice: controls.Choice) -> list[str]:
 def render_histograms(choice: controls.Choice, names: list[str]) -> None:
     """Render how activation is spread on the object, on background and on other classes."""
     options = ["all", *names]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        shown = st.selectbox("Class", options, width=220, **state.bind("shown", options),
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        shown = st.selectbox("Class", options, width=220, label_visibility="collapsed", **state.bind("shown", options),
                              format_func=lambda name: "All classes together" if name == "all" else name)
         is_mirrored = st.toggle("Background below the axis", **state.bind("mirror"))
     panels = [build_panel(choice, key, names if shown == "all" else [shown]) for key in choice.runs]
     thresholds = cached.load_counts(next(iter(choice.runs.values()))).thresholds
-    st.plotly_chart(charts.draw_separation(panels, thresholds, choice.threshold, is_mirrored), key="chart:separation",
+    figure = charts.draw_separation(panels, thresholds, is_mirrored=is_mirrored)
+    splits = {name_axes(i)["xaxis"]: charts.describe_split(panel, thresholds) for i, panel in enumerate(panels)}
+    st.plotly_chart(mark_live(figure, "threshold", splits), key="chart:separation",
                     alt=f"Activation on the object, on background and on other classes: {shown}")
-    st.caption("Each outline has area 1. What lies right of the dashed line is called foreground: of the object it "
-               "should be all, of the rest nothing. An axis may stop short of the pixels at exactly 0 or 1.")
+    st.caption("Each outline has area 1. What lies to the right of the dashed line is called foreground: it should be "
+               "all of the object and none of the rest. Where a few tall bars would flatten the others the axis is "
+               "cut; the pointer tells their height.")
 
 
 def build_panel(choice: controls.Choice, key: str, names: list[str]) -> charts.Separation:

@@ -7,6 +7,7 @@ import streamlit as st
 from app import controls, state
 from app.cache import choices as cached_choices
 from app.charts import choices as choice_charts
+from app.components.live import render_threshold
 from app.controls import Choice
 from app.words import choices
 
@@ -25,6 +26,7 @@ def render() -> None:
         st.info("The chosen runs are finished masks: they have no threshold to choose. Choose a run with maps.",
                 icon=":material/rule:")
         return
+    render_threshold(choice)
     key, part = render_questions(choice)
     left, right = st.columns([7, 5], gap="medium")
     with left:

@@ -4,27 +4,33 @@ import streamlit as st
 
 from app import controls, state
 from app.components import curve_views, image_table, protocol_notes
-from app.words import tables
+from app.components.claim import render_claim
+from app.components.live import render_threshold
+from app.components.run_table import render_run_table
+from app.words import claims, tables
 from app.words.definitions import AVERAGINGS, DEFINITIONS
 
 VIEWS = {
     "miou": "mIoU", "classes": "Each class", "rates": "Precision and recall", "difference": "Difference",
     "best": "Best thresholds",
 }
-AXES = {"threshold": "threshold", "share": "share called foreground"}
+AXES = {"threshold": "over the threshold", "share": "over the share called foreground"}
+DEFINED = ("peak_miou", "oracle_miou", "oracle_less_peak", "plateau", "plateau_share", "mean_miou", "gap", "auc",
+           "imbalance", "gini", "precision", "recall", "interval")
 LOSERS = 8
 
 
 def render() -> None:
     """Render the screen."""
-    choice = controls.render_choice((*tables.SCALED, *tables.SCALE_FREE, "precision", "recall", "interval"))
+    choice = controls.render_choice(DEFINED, render_view_choice)
     if choice is None:
         return
+    render_claim(claims.write_cost({choice.styles[key].label: choice.summary(key) for key in choice.runs}))
     controls.render_notes(choice)
+    getattr(curve_views, f"render_{state.get('view')}")(choice)
+    render_threshold(choice)
+    render_run_table(choice, controls.find_groups()[choice.group])
     protocol_notes.render_protocols(choice)
-    view = render_view_choice()
-    getattr(curve_views, f"render_{view}")(choice)
-    render_summaries(choice)
     left, right = st.columns(2, gap="medium")
     with left:
         render_losers(choice)
@@ -32,35 +38,16 @@ def render() -> None:
         render_protocols(choice)
 
 
-def render_view_choice() -> str:
+def render_view_choice() -> None:
     """Render the choice of the chart and of its horizontal axis."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
-                                    **state.bind("view", list(VIEWS)))
-        if view != "best":
-            st.segmented_control("Horizontal axis", list(AXES), format_func=AXES.get, required=True,
-                                 help="A share does not change when a map is rescaled, a threshold does.",
-                                 **state.bind("axis", list(AXES)))
-        if view in ("miou", "difference"):
-            st.toggle("Intervals", help=DEFINITIONS["interval"].text, **state.bind("intervals"))
-    return view
-
-
-def render_summaries(choice: controls.Choice) -> None:
-    """Render the numbers of all runs: those that a rescaling of the maps changes, and those that it cannot."""
-    summaries = {choice.styles[key].label: choice.summary(key) for key in choice.runs}
-    scaling = {"Normalisation": [run.meta["protocol"].get("normalisation", "not said") for run in choice.runs.values()]}
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("**Changes with the scale of the maps**")
-        st.table(tables.build_summary_table(summaries, tables.SCALED, choice.threshold, scaling), border="horizontal")
-    with right:
-        st.markdown("**A rescaling cannot change**")
-        st.table(tables.build_summary_table(summaries, tables.SCALE_FREE, choice.threshold), border="horizontal")
-    classes = f"over {', '.join(choice.classes)}" if choice.classes else "over all classes"
-    st.caption(f"{next(iter(summaries.values())).images} images · mean {classes} · {AVERAGINGS[choice.averaging]} · "
-               "ground truth 255 left out · bold: the better one, where scales do not matter · :orange-badge[oracle] "
-               "chosen on the ground truth of these images.")
+    view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
+                                label_visibility="collapsed", **state.bind("view", list(VIEWS)))
+    if view != "best":
+        st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=190,
+                     help="A share does not change when a map is rescaled, a threshold does.",
+                     **state.bind("axis", list(AXES)))
+    if view in ("miou", "difference"):
+        st.toggle("Intervals", help=DEFINITIONS["interval"].text, **state.bind("intervals"))
 
 
 def render_losers(choice: controls.Choice) -> None:

@@ -2,26 +2,18 @@
 
 import streamlit as st
 
-from app import state
-from app.browser import (
-    RANKED,
-    SORTS,
-    build_table,
-    choose_run,
-    describe_figures,
-    filter_table,
-    get_list_threshold,
-    refresh_list,
-    sort_table,
-)
+from app import controls, state
+from app.cache import canvases
 from app.cache import runs as cached
 from app.components.canvas import render_canvas
-from app.components.image_filters import render_more_filters, render_no_fit
-from app.components.image_list import render_image_list
-from app.controls import mark_at_first
-from app.words.definitions import DEFINITIONS
+from app.components.claim import render_claim
+from app.components.empty import render_no_images, render_no_runs
+from app.components.explore_list import NEXT, choose_images
+from app.components.live import describe_peaks, load_live_scores
+from app.words import claims
 
 MOST_METHODS = 6
+WHOLE = "explore-runs-whole"
 
 
 def render() -> None:
@@ -31,20 +23,27 @@ def render() -> None:
         render_no_runs()
         return
     with st.sidebar:
-        group = groups[choose_group(groups)]
+        key = choose_group(groups)
+        group = groups[key]
         keys = choose_methods(group)
+        controls.start_threshold(key, {name: group[name] for name in keys})
         table = choose_images(group, keys)
     if not keys or table is None:
         return
-    runs = {key: group[key] for key in keys}
-    if cached.get_dataset(next(iter(runs.values()))) is None:
+    runs = {name: group[name] for name in keys}
+    counted = {name: run for name, run in runs.items() if run.has_counts}
+    choice = controls.build_choice(key, counted, list(counted)) if counted else None
+    if choice is not None:
+        render_claim(claims.write_cost({choice.styles[name].label: choice.summary(name) for name in counted}))
+    shown = next((run for run in runs.values() if cached.get_dataset(run)), None)
+    if shown is None:
         render_no_images(next(iter(runs.values())), groups)
     else:
-        render_image(runs, table)
+        render_image(runs, choice)
 
 
 def choose_group(groups: dict) -> str:
-    """Choose the data set; at first the one whose images are here."""
+    """Choose the data set, at first the one whose images are here; returns its key."""
     if state.get("data") not in groups:
         present = [key for key, runs in groups.items() if cached.get_dataset(next(iter(runs.values())))]
         state.put("data", (present or list(groups))[0])
@@ -54,103 +53,52 @@ def choose_group(groups: dict) -> str:
 def choose_methods(group: dict) -> list[str]:
     """Choose one to six runs; at first those of the group that can be shown, of one bundle if there are several."""
     keys = list(group)
-    ready = [key for key in mark_at_first(group) if group[key].has_maps or group[key].checkpoint_path]
+    ready = [key for key in controls.mark_at_first(group) if group[key].has_maps or group[key].checkpoint_path]
     chosen = st.multiselect(
-        "Methods", keys, format_func=lambda key: cached.name_runs(group)[key], max_selections=MOST_METHODS,
+        "Methods", keys, format_func=lambda key: name_method(group, key), max_selections=MOST_METHODS,
         placeholder="All methods", **state.bind("runs", keys),
     )
     return chosen or (ready or keys)[:MOST_METHODS]
 
 
-def choose_images(group: dict, keys: list[str]):
-    """Choose which images are listed and in what order; returns the table of those, None if there are none."""
-    threshold = get_list_threshold()
-    table = build_table(group, keys, threshold)
-    find = st.text_input("Find image", placeholder="Part of its name", **state.bind("find"))
-    with st.expander("Sort and filter", icon=":material/tune:"):
-        render_sort(group, keys, table)
-    sort = state.get("sort") if state.get("sort") in table.columns else "name"
-    table = sort_table(filter_table(table, find), sort, state.get("ascending"))
-    if not len(table):
-        render_no_fit()
-        return None
-    if state.get("image") not in table.index:
-        state.put("image", table.index[0])
-    if (sort in ("regret", "miou") or state.get("regret-range")) and threshold != state.get("t"):
-        label = f"List is for {threshold:.3f}: sort for {state.get('t'):.3f}"
-        st.button(label, icon=":material/sort:", on_click=refresh_list, width="stretch")
-    if sort in RANKED and (n := int(table["is_degenerate"].sum())):
-        st.caption(f"{n} degenerate image{'s come' if n > 1 else ' comes'} last", help=DEFINITIONS["degenerate"].text)
-    render_image_list(
-        list(table.index), describe_figures(table, sort), SORTS[sort].label, state.get("image"),
-        lambda name: state.put("image", name),
-    )
-    return table
+def name_method(group: dict, key: str) -> str:
+    """Name a run in the list of methods, with what it cannot show."""
+    return " · ".join(filter(None, (cached.name_runs(group)[key], controls.name_shortage(group[key], group))))
 
 
-def render_sort(group: dict, keys: list[str], table) -> None:
-    """Draw the controls of order and filters."""
-    sorts = [name for name in SORTS if name in table.columns or name == "name"]
-    st.selectbox("Sort by", sorts, format_func=lambda name: SORTS[name].title, **state.bind("sort", sorts))
-    if len(keys) > 1:
-        st.selectbox("of", keys, format_func=lambda key: cached.name_runs(group)[key], **bind_run(group, keys))
-    st.toggle("Lowest first", **state.bind("ascending"))
-    classes = [None, *sorted({name for names in table["classes"] for name in names})]
-    st.selectbox("With class", classes, format_func=lambda name: name or "Any", **state.bind("only", classes))
-    render_more_filters(table)
-
-
-def bind_run(group: dict, keys: list[str]) -> dict:
-    """Tie the choice of the run that sorts to the shared state; the first with counts until somebody chooses."""
-    if state.get("of") not in keys:
-        state.put("of", choose_run(group, keys))
-    return state.bind("of", keys)
-
-
-def render_image(runs: dict, table) -> None:
+def render_image(runs: dict, choice: controls.Choice | None) -> None:
     """Draw the canvas for the chosen image."""
     image_id = state.get("image")
-    place = table.index.get_loc(image_id)
     try:
         with st.spinner("Making the maps of this image…", show_time=True):
-            meta, blob, revision = cached.load_canvas(tuple(runs), image_id, state.get("averaging"))
+            meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"))
     except ValueError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
-    render_live(meta, blob, revision, table, place)
+    if choice is not None:
+        meta = describe_whole(meta, choice)
+    render_live(meta, blob, f"{revision}|{choice and (choice.classes, choice.images)}")
+    canvases.prefetch_canvas(tuple(runs), st.session_state.get(NEXT, []), state.get("averaging"))
+
+
+def describe_whole(meta: dict, choice: controls.Choice) -> dict:
+    """Add to an image what its data set says: peaks, plateaus and curves of the runs."""
+    curves = {key: load_live_scores(choice, key) for key in choice.runs}
+    methods = [{**method, "whole": curves.get(method["key"])} for method in meta["methods"]]
+    return {**meta, **describe_peaks(choice), "methods": methods}
 
 
 @st.fragment
-def render_live(meta: dict, blob, revision: str, table, place: int) -> None:
-    """Draw the canvas; a released threshold reruns this alone."""
-    render_canvas(
-        meta, blob, revision, place=(place + 1, len(table)),
-        on_step=lambda step: state.put("image", table.index[(place + step) % len(table)]),
-    )
+def render_live(meta: dict, blob, revision: str) -> None:
+    """Draw the canvas; a released threshold reruns this alone, unless the list waits for it on the server."""
+    render_canvas(meta, blob, revision, on_release=ask_whole_page if state.get("regret-range") else None)
+    if st.session_state.pop(WHOLE, False):
+        st.rerun()
 
 
-def render_no_runs() -> None:
-    """Say what to do where there is no run at all."""
-    st.header("No runs yet")
-    st.markdown(
-        "A run is one method on one data set. Make the first ones with "
-        "`python -m amn_core reproduce --data scenes --out runs/scenes`, or put run folders into `runs/`."
-    )
-
-
-def render_no_images(run, groups: dict) -> None:
-    """Say what to do where the counts are here but the photographs are not."""
-    data = run.meta["data"]
-    kind = data.partition(":")[0]
-    st.header("The photographs of this data set are not on this machine")
-    st.markdown(
-        f"These runs were made on `{data}`. Their curves and tables are all here; to see the images, add the folder "
-        f"of the data set on **Data and runs**, or start the app with `AMN_DATA={kind}:FOLDER`."
-    )
-    st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
-    others = [key for key, members in groups.items() if cached.get_dataset(next(iter(members.values())))]
-    for key in others[:2]:
-        st.button(f"Look at {cached.describe_group(key)}", on_click=lambda key=key: state.put("data", key))
+def ask_whole_page() -> None:
+    """Ask for a run of the whole page: the filter of the list depends on the threshold."""
+    st.session_state[WHOLE] = True
 
 
 render()

@@ -10,6 +10,7 @@ from app.browser import RANKED, SORTS, filter_table
 from app.cache import runs as cached
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
+from app.components.live import render_threshold
 
 FIGURES = (
     "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini", "degenerate",
@@ -26,6 +27,7 @@ def render() -> None:
         return
     controls.render_notes(choice)
     key, table = render_filters(choice)
+    render_threshold(choice)
     if not len(table):
         render_no_fit()
         return

@@ -1,5 +1,6 @@
 """Small runs to look at, the app in this process, and the app in a real browser."""
 
+import json
 import os
 import socket
 import subprocess
@@ -126,6 +127,14 @@ def open_app(runs_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return at.run()
 
     return open_screen
+
+
+def get_component(at, name: str) -> dict:
+    """Get what a component was sent, its arrays left out."""
+    found = [element.proto for element in at.get("bidi_component") if element.proto.component_name == name]
+    assert len(found) == 1
+    data = found[0].mixed.json or found[0].json
+    return json.loads(data)
 
 
 def find_port() -> int:

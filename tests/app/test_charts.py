@@ -22,7 +22,7 @@ def styles():
 def curve(styles):
     y = 0.5 - (DEFAULT_THRESHOLDS - 0.4) ** 2
     return charts.Curve(
-        styles[0], DEFAULT_THRESHOLDS, y, y - 0.02, y + 0.02, peak=80, plateau=(60, 100), level=0.61, current=30,
+        styles[0], DEFAULT_THRESHOLDS, y, y - 0.02, y + 0.02, peak=80, plateau=(60, 100), level=0.61,
     )
 
 
@@ -52,11 +52,11 @@ def test_curves_are_drawn_in_percent(curve):
     assert figure.layout.yaxis.title.text == "mIoU (%)"
 
 
-def test_curves_mark_the_peak_and_the_current_threshold(curve):
+def test_curves_mark_the_peak_and_a_threshold_that_stays(curve):
     figure = charts.draw_curves([curve], "threshold", "mIoU (%)", 0.15)
     peak = find_traces(figure, mode="markers")
     places = {trace.x[0]: trace.y[0] for trace in peak}
-    assert places == pytest.approx({0.15: curve.y[30] * 100, 0.4: 50.0})
+    assert places == pytest.approx({0.4: 50.0})
     assert figure.layout.shapes[0].x0 == 0.15
 
 
@@ -82,13 +82,13 @@ def test_interval_leaves_undefined_thresholds_out(styles):
 
 
 def test_panels_name_each_run_once_in_the_legend(curve):
-    figure = charts.draw_panels([("cat", [curve]), ("dog", [curve]), ("cow", [curve])], "t", "IoU", 0.2)
+    figure = charts.draw_panels([("cat", [curve]), ("dog", [curve]), ("cow", [curve])], "t", "IoU", is_unit=True)
     assert sum(trace.mode == "lines" and trace.fill is None and trace.showlegend for trace in figure.data) == 1
     assert [note.text for note in figure.layout.annotations[:3]] == ["cat", "dog", "cow"]
 
 
 def test_panels_have_room_for_the_highest_curve(curve):
-    figure = charts.draw_panels([("cat", [curve]), ("dog", [])], "t", "IoU", 0.2)
+    figure = charts.draw_panels([("cat", [curve]), ("dog", [])], "t", "IoU", is_unit=True)
     low, high = figure.layout.yaxis.range
     assert low == 0
     assert 50 < high < 60
@@ -97,7 +97,7 @@ def test_panels_have_room_for_the_highest_curve(curve):
 
 def test_difference_is_drawn_in_points(styles):
     x = np.linspace(0, 1, 5)
-    figure = charts.draw_difference(charts.Curve(styles[1], x, x / 10), "threshold", 0.5)
+    figure = charts.draw_difference(charts.Curve(styles[1], x, x / 10), "threshold", is_unit=True)
     np.testing.assert_allclose(find_traces(figure, name="AMN")[0].y, x * 10)
 
 
@@ -155,3 +155,31 @@ def test_clouds_of_many_points_show_their_median(styles):
     cloud = charts.Cloud(styles[0], x, x, [str(i) for i in range(101)])
     figure = charts.draw_clouds([cloud], "imbalance", "gap")
     assert (figure.data[1].x[0], figure.data[1].y[0]) == (0.5, 0.5)
+
+
+def test_axis_is_cut_where_one_panel_or_the_background_towers_over_the_rest():
+    assert charts.cut_axis(np.array([[2.0, 3.0], [2.0, 3.0], [25.0, 3.0]])) == (5.0, 3.0)
+    assert charts.cut_axis(np.array([[2.0, 30.0], [2.0, 30.0]])) == (2.0, 5.0)
+
+
+def test_cloud_with_far_points_is_cut_and_says_how_many_lie_outside(styles):
+    x = np.append(np.linspace(0.2, 0.4, 199), 25.0)
+    figure = charts.draw_clouds([charts.Cloud(styles[0], x, np.linspace(0, 1, 200), ["n"] * 200)], "imbalance", "gap")
+    assert figure.layout.xaxis.range[1] < 0.5 and "1 points outside" in figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.range is None
+
+
+def test_split_is_the_share_strictly_above_each_step(styles):
+    pixels = np.zeros(202)
+    pixels[[0, 100]] = 1, 3  # at 0, and in (0.495, 0.5]
+    panel = charts.Separation(styles[0], pixels, pixels * 0, pixels * 0)
+    split = charts.describe_split(panel, DEFAULT_THRESHOLDS)
+    assert [part["name"] for part in split] == ["object"]
+    assert [split[0]["above"][i] for i in (0, 99, 100, 200)] == [0.75, 0.75, 0, 0]
+
+
+def test_with_several_backbones_the_colour_is_the_method_and_the_dash_the_backbone():
+    styles = charts.build_styles(["cam", "amn", "cam", "amn", "amn"], list("abcde"), ["r", "r", "l", "l", "l"])
+    assert [style.colour for style in styles[:4]] == [METHOD_COLOURS[m] for m in ("cam", "amn", "cam", "amn")]
+    assert [style.dash for style in styles] == ["solid", "solid", "dot", "dot", "dot"]
+    assert styles[4].colour not in (styles[3].colour, styles[2].colour)

@@ -15,6 +15,7 @@ from amn_core.sweep import summarise
 from amn_core.sweep.confusion import count_mask, score_iou
 from app import imports
 from app.cache import runs as cached
+from tests.app.conftest import get_component
 
 
 @pytest.fixture
@@ -56,41 +57,51 @@ def test_curves_draw_the_miou_of_every_run(open_curves, runs):
         np.testing.assert_allclose(read_values(lines[run.name]["y"]), summarise(run.counts()).miou * 100)
 
 
-def test_curves_table_shows_peak_and_oracle(open_curves, runs):
-    table = open_curves().table[1].value
+def read_runs(at) -> dict[str, dict]:
+    """Read the rows of the table of runs by name; ``text`` has the cells as they are shown."""
+    rows = get_component(at, "amn_run_table")["rows"]
+    return {row["label"]: {**row, "text": {name: cell[0] for name, cell in row["cells"].items()}} for row in rows}
+
+
+def list_shown(at) -> list[str]:
+    """List the runs that the table has switched on."""
+    return [name for name, row in read_runs(at).items() if row["shown"]]
+
+
+def test_run_table_shows_what_the_counts_say(open_curves, runs):
+    table = read_runs(open_curves())
     for run in runs.values():
-        summary = summarise(run.counts())
-        assert f"{summary.peak_miou * 100:.1f} %" in table[run.name].iloc[0]
-        assert f"{summary.oracle_miou * 100:.1f} %" in table[run.name].iloc[1]
-    assert "oracle" in table.index[0]
+        summary, text = summarise(run.counts()), table[run.name]["text"]
+        assert (text["peak_miou"], text["oracle_miou"], text["peak_threshold"], text["normalisation"]) == (
+            f"{summary.peak_miou * 100:.1f}", f"{summary.oracle_miou * 100:.1f}", f"{summary.peak_threshold:.3f}",
+            run.meta["protocol"]["normalisation"])
+        np.testing.assert_allclose(table[run.name]["now"], summary.miou * 100, atol=0.006)
 
 
-def test_curves_table_shows_the_normalisation_with_numbers_that_depend_on_it(open_curves):
-    table = open_curves().table[0].value
-    assert list(table.loc["Normalisation"]) == ["max", "image-softmax", "image-softmax"]
+def test_run_that_is_switched_off_keeps_its_row_and_its_numbers(open_curves):
+    table = read_runs(open_curves(runs="drawn/amn"))
+    assert [row["shown"] for row in table.values()] == [False, False, True]
+    assert table["CAM"]["text"]["peak_miou"] == read_runs(open_curves())["CAM"]["text"]["peak_miou"]
+
+
+def test_each_data_set_starts_at_the_peak_of_its_first_run(open_curves, runs):
+    assert open_curves().query_params["t"] == f"{summarise(runs['cam'].counts()).peak_threshold:.3f}"
+    assert open_curves(t="0.900").query_params["t"] == "0.900"
 
 
 def test_curves_of_chosen_runs_only(open_curves):
     at = open_curves(runs="drawn/cam~drawn/amn")
     assert list(read_lines(read_chart(at))) == ["CAM", "AMN"]
-    assert list(at.table[0].value.columns) == ["CAM", "AMN"]
+    assert list_shown(at) == ["CAM", "AMN"]
 
 
-def test_threshold_moves_the_line_and_the_score_now(open_curves, runs):
-    at = open_curves(t="0.200")
-    find_widget(at, "slider", "Threshold").set_value(0.6).run()
-    assert read_chart(at)["layout"]["shapes"][0]["x0"] == 0.6
-    summary = summarise(runs["amn"].counts())
-    at_threshold = summary.miou[int(np.argmin(np.abs(summary.thresholds - 0.6)))]
-    assert at.table[0].value.loc["mIoU at the current threshold", "AMN"] == f"{at_threshold * 100:.1f} %"
-    assert at.query_params["t"] == "0.600"
-
-
-def test_peak_button_sets_the_threshold(open_curves, runs):
-    at = open_curves(t="0.900")
-    peak = summarise(runs["cam"].counts()).peak_threshold
-    next(button for button in at.button if button.label.startswith("CAM:")).click().run()
-    assert find_widget(at, "slider", "Threshold").value == peak
+def test_bar_has_the_peak_and_the_plateau_of_every_shown_run(open_curves, runs):
+    bar = get_component(open_curves(t="0.900", runs="drawn/cam"), "amn_threshold")
+    summary = summarise(runs["cam"].counts())
+    assert bar["index"] == 180
+    assert [peak["index"] for peak in bar["peaks"]] == [round(summary.peak_threshold * 200)]
+    assert [(band["from"], band["to"]) for band in bar["plateaus"]] == [
+        (round(summary.plateau_low * 200), round(summary.plateau_high * 200))]
 
 
 def test_share_axis_is_the_share_called_foreground(open_curves, runs):
@@ -107,7 +118,7 @@ def test_averaging_changes_the_curves(open_curves, runs):
 
 
 def test_protocol_table_has_a_row_for_each_averaging(open_curves, runs):
-    table = open_curves().table[2].value
+    table = open_curves().table[0].value
     peaks = [f"{summarise(runs['amn'].counts(), name).peak_miou * 100:.1f} %" for name in ("irn", "seam", "toco")]
     assert [text.startswith(peak) for text, peak in zip(table["AMN"], peaks, strict=True)] == [True] * 3
 
@@ -242,13 +253,11 @@ def test_finished_masks_are_one_point_at_their_score(open_curves, masks_run, sce
 
 
 def test_tables_hide_what_finished_masks_have_none_of(open_curves, masks_run, scenes):
-    scaled, free = (open_curves(t="1.000").table[i].value["Masks"] for i in (0, 1))
-    hidden = [scaled[name] for name in scaled.index if name.startswith(("Plateau", "Mean mIoU", "Peak at"))]
-    hidden += [free[name] for name in free.index if name.startswith(("Plateau", "Mean mIoU", "Per-image", "Oracle"))]
-    assert hidden == ["–"] * 7
-    score = f"{score_masks(scenes) * 100:.1f} %"
-    assert scaled["mIoU at the current threshold"] == score
-    assert free.iloc[0].strip("*") == score
+    row = read_runs(open_curves(t="1.000"))["Masks"]
+    hidden = ("plateau", "plateau_share", "mean_miou", "peak_threshold", "oracle_miou", "oracle_less_peak")
+    assert [row["text"][name] for name in hidden] == ["–"] * 6
+    assert row["text"]["peak_miou"] == f"{score_masks(scenes) * 100:.1f}" and row["note"] == "finished masks"
+    np.testing.assert_allclose(row["now"], score_masks(scenes) * 100, atol=0.006)
 
 
 @pytest.mark.parametrize("view", ["classes", "rates", "difference", "best"])
@@ -262,7 +271,7 @@ def test_losers_are_those_of_runs_with_a_threshold(open_curves, masks_run):
     at = open_curves(runs="masks")
     assert not at.exception
     assert not at.dataframe
-    assert "at" not in at.table[2].value["Masks"].iloc[0]
+    assert "at" not in at.table[0].value["Masks"].iloc[0]
 
 
 def test_compare_puts_dashes_for_finished_masks(masks_run, runs, scenes):
@@ -297,12 +306,12 @@ def test_one_click_imports_again_under_the_common_normalisation(open_curves, map
         time.sleep(0.2)
     at.run()
     assert not at.exception and not at.error
-    assert "ReCAM (max)" in at.table[0].value.columns and "ReCAM" not in at.table[0].value.columns
-    assert list(at.table[0].value.loc["Normalisation"]) == ["max", "max"]
+    assert list_shown(at) == ["CAM", "ReCAM (max)"]
+    assert {read_runs(at)[name]["text"]["normalisation"] for name in list_shown(at)} == {"max"}
     at = open_curves(runs="drawn/cam~recam")
     next(button for button in at.button if "again" in button.label).click().run()
     assert len(imports.list_imports()) == 1  # what was made once is shown at once
-    assert list(at.table[0].value.columns) == ["CAM", "ReCAM (max)"]
+    assert list_shown(at) == ["CAM", "ReCAM (max)"]
 
 
 def test_classroom_imports_nothing_again(open_curves, maps_run, monkeypatch):

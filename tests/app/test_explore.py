@@ -3,52 +3,84 @@
 import json
 import shutil
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from amn_core.formats.counts import save_counts
 from amn_core.formats.runs import load_run, save_run
-from amn_core.sweep import score_images
+from amn_core.sweep import score_images, summarise
 from app.browser import SORTS, filter_table, sort_table
 from app.cache import runs as cached
 from app.words.tables import find_contents
 from tests.app.canvas_model import score_in_browser
-from tests.app.conftest import make_run
-
-
-def get_component(at, name: str) -> dict:
-    """Get what a component was sent, its arrays left out."""
-    found = [element.proto for element in at.get("bidi_component") if element.proto.component_name == name]
-    assert len(found) == 1
-    data = found[0].mixed.json or found[0].json
-    return json.loads(data)
+from tests.app.conftest import get_component, make_run
 
 
 def list_names(at) -> list[str]:
     """List the images of the browser in their order."""
-    return get_component(at, "amn_image_list")["names"].split("\n")
+    return get_component(at, "amn_image_list")["list"]["names"].split("\n")
 
 
-def test_explore_opens_on_the_first_image_of_the_list(open_app, group):
-    at = open_app("explore", data=group)
+def test_explore_opens_on_the_image_that_loses_most(open_app, group, runs):
+    at = open_app("explore", data=group, t="0.700")
     assert not at.exception
     meta = get_component(at, "amn_canvas")["meta"]
-    assert meta["image"] == list_names(at)[0]
-    assert [method["label"] for method in meta["methods"]] == ["CAM", "AMN without LCM", "AMN"]
-    assert (meta["position"], meta["total"]) == (1, 6)
-
-
-def test_list_is_sorted_by_what_the_threshold_costs(open_app, group, runs):
-    at = open_app("explore", data=group, t="0.700")
     scores = score_images(runs["cam"].counts())
-    regret = dict(zip(scores.image_ids, scores.regret(0.7), strict=True))
-    names = list_names(at)
-    assert sorted(names) == sorted(regret)
-    assert all(regret[a] >= regret[b] for a, b in pairwise(names))
-    figures = get_component(at, "amn_image_list")["figures"].split("\n")
-    assert figures == [f"{100 * regret[name]:.1f}" for name in names]
+    assert meta["image"] == scores.image_ids[int(np.nanargmax(scores.regret(0.7)))]
+    assert [method["label"] for method in meta["methods"]] == ["CAM", "AMN without LCM", "AMN"]
+    summary = summarise(runs["amn"].counts())
+    np.testing.assert_allclose(meta["methods"][2]["whole"], summary.miou * 100, atol=0.006)
+
+
+def test_explore_starts_at_the_peak_of_the_first_run_and_keeps_a_threshold_for_each_data_set(open_app, group, runs):
+    at = open_app("explore", data=group)
+    assert at.query_params["t"] == f"{summarise(runs['cam'].counts()).peak_threshold:.3f}"
+    at.session_state["shared:t"] = 0.9
+    other = next(key for key in at.selectbox("widget:data").options if "large" in key)
+    at.selectbox("widget:data").select(other).run()
+    assert at.query_params["t"] != "0.900"
+    back = next(key for key in at.selectbox("widget:data").options if "size=96" in key)
+    at.selectbox("widget:data").select(back).run()
+    assert at.query_params["t"] == "0.900"
+
+
+def test_claim_says_what_one_threshold_costs(open_app, group, runs):
+    summary = summarise(runs["amn"].counts())
+    cost = (summary.oracle_miou - summary.peak_miou) * 100
+    text = open_app("explore", data=group, runs="drawn/amn").text[0].value
+    assert text == f"One threshold for all 6 images costs AMN {cost:.1f} points."
+
+
+def read_rows(page) -> list[list[str]]:
+    """Read the rows of the list: name and figure."""
+    return [row.locator("span").all_inner_texts() for row in page.locator(".images .row").all()]
+
+
+def test_list_follows_the_hand_sorts_on_release_and_next_walks_its_order(open_page, group, runs):
+    scores = score_images(runs["cam"].counts())
+    def rank(t):
+        regret = dict(zip(scores.image_ids, np.rint(scores.regret(t) * 10_000), strict=True))
+        return sorted(regret, key=lambda name: -regret[name]), regret
+    page = open_page("", data=group, t="0.700", sort="regret", of="drawn/cam")
+    page.wait_for_selector(".amn[data-ready]")
+    order, regret = rank(0.7)
+    assert read_rows(page) == [[name, f"{regret[name] / 100:.1f}"] for name in order]
+    assert page.locator(".images .figure").inner_text() == "lost, points at 0.700, of CAM"
+    page.locator(".threshold-track").focus()
+    page.keyboard.down("Home")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    held, (later, moved) = read_rows(page), rank(0.0)
+    assert held == [[name, f"{moved[name] / 100:.1f}"] for name in order]
+    page.keyboard.up("Home")
+    page.wait_for_function("document.location.search.includes('t=0.000')")
+    assert [name for name, _ in read_rows(page)] == later
+    assert page.locator(".images .figure").inner_text() == "lost, points at 0.000, of CAM"
+    for name in later[:3]:
+        here = later.index(page.locator(".amn").get_attribute("data-ready"))
+        page.keyboard.press("]")
+        page.wait_for_selector(f".amn[data-ready={later[(here + 1) % 6]}]")
+        assert page.locator(".position").inner_text() == f"{(here + 1) % 6 + 1} of 6"
 
 
 def test_link_restores_image_runs_and_view(open_app, group, scenes):
@@ -155,14 +187,21 @@ def test_without_photographs_the_screen_says_where_to_add_them(open_app, runs_ro
     assert get_component(at, "amn_canvas")["meta"]["image"]
 
 
-def test_missing_map_is_one_clear_message(open_app, runs_root, tmp_path, monkeypatch, group):
-    folder = tmp_path / "lonely" / "cam"
-    folder.mkdir(parents=True)
-    for name in ("run.json", "counts.npz"):
-        (folder / name).write_bytes((runs_root / "drawn" / "cam" / name).read_bytes())
-    monkeypatch.setenv("AMN_RUNS", str(tmp_path / "lonely"))
-    at = open_app("explore", data=group)
-    assert not at.exception and "has no map of" in at.error[0].value
+def test_run_without_a_map_is_said_in_its_own_panel_and_in_the_list(open_app, runs_root, tmp_path, monkeypatch, group):
+    for name in ("tables", "part"):
+        folder = tmp_path / "more" / name
+        shutil.copytree(runs_root / "drawn" / "cam", folder, ignore=shutil.ignore_patterns("maps"))
+        meta = {**json.loads((folder / "run.json").read_text()), "name": name}
+        (folder / "run.json").write_text(json.dumps(meta))
+    (folder / "maps").mkdir()
+    monkeypatch.setenv("AMN_RUNS", f"{runs_root}:{tmp_path / 'more'}")
+    at = open_app("explore", data=group, runs="drawn/amn~tables~part")
+    assert not at.exception and not at.error
+    meta = get_component(at, "amn_canvas")["meta"]
+    assert [method["label"] for method in meta["methods"]] == ["AMN"]
+    reasons = {lack["label"]: lack["reason"] for lack in meta["missing"]}
+    assert "Tables alone" in reasons["tables"] and "has 0 maps" in reasons["part"]
+    assert "tables · tables alone" in at.multiselect("widget:runs").options
 
 
 def test_contents_are_those_of_the_data_set(runs, scenes):

@@ -13,56 +13,50 @@ import streamlit as st
 
 from app import state
 from app.charts.colour_maps import COLOUR_MAPS
+from app.components.live import read_scripts
 
 HERE = Path(__file__).parent
 SCRIPTS = ("model.js", "paint.js", "stage.js", "instrument.js", "readout.js", "controls.js", "main.js")
 STEPS = 200
-VIEW = ("layer", "colours", "opacity", "contour", "truth", "class", "swipe")
-CHOICES = {"layer": ("heat", "mask", "errors", "seed", "photo"), "colours": COLOUR_MAPS}
+VIEW = ("layer", "colours", "opacity", "contour", "truth", "class", "swipe", "anchor", "contrast", "palette")
+CHOICES = {
+    "layer": ("heat", "mask", "errors", "seed", "photo"), "colours": COLOUR_MAPS, "palette": ("bright", "voc"),
+}
+NUMBERS = {"opacity": (0.1, 1.0), "contrast": (0.4, 2.5)}
 START = "canvas-start"
-STEPPED = "canvas-stepped"
 
 _mount = st.components.v2.component(
     "amn_canvas",
     html=(HERE / "canvas.html").read_text(encoding="utf-8"),
-    css=(HERE / "canvas.css").read_text(encoding="utf-8"),
-    js="\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS),
+    css="\n".join([read_scripts("bar.css"), (HERE / "canvas.css").read_text(encoding="utf-8")]),
+    js="\n".join(
+        [read_scripts("bench.js", "bar.js"), *((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)]),
 )
 
 
 def render_canvas(
-    meta: dict[str, Any], blob: np.ndarray, revision: str, key: str = "canvas", place: tuple[int, int] = (0, 0),
-    reserve: int = 0, on_step: Callable[[int], None] | None = None,
+    meta: dict[str, Any], blob: np.ndarray, revision: str, key: str = "canvas", reserve: int = 0,
+    on_release: Callable[[], None] | None = None,
 ) -> None:
     """Put the canvas on the screen; the shared state follows it.
 
     To be called in a fragment: then the release of the threshold reruns nothing else.
 
     Args:
-        meta, blob: of `pack_image`. revision: changes whenever they do.
-        place: position of the image in its list, from 1, and the length of the list; (0, 0) for a single image.
-        reserve: pixels of the window to leave free below. on_step: called with -1 or 1 for the image before or after.
+        meta, blob: of `pack_image`; `meta` may bring ``scored`` (ids of the classes that are averaged),
+            ``averaging``, ``peaks`` and ``plateaus`` (`app.components.live.describe_peaks`), and ``missing``.
+        revision: changes whenever they do. reserve: pixels of the window to leave free below.
+        on_release: called after the view was stored.
     """
-    described = {
-        **meta, "position": place[0], "total": place[1], "reserve": reserve, "revision": f"{revision}/{place}",
-        "start": get_start(key),
-    }
+    described = {**meta, "reserve": reserve, "revision": revision, "start": get_start(key)}
 
     def take_view() -> None:
         store_view(st.session_state[key].view)
         state.publish()  # in a fragment nobody else does
+        if on_release:
+            on_release()
 
-    def take_step() -> None:
-        if on_step and st.session_state[key].step:
-            on_step(int(st.session_state[key].step))
-            st.session_state[STEPPED] = True
-
-    _mount(
-        key=key, data={"meta": described, "blob": blob}, height="content", on_view_change=take_view,
-        on_step_change=take_step,
-    )
-    if st.session_state.pop(STEPPED, False):
-        st.rerun()  # another image is another matter for the whole page
+    _mount(key=key, data={"meta": described, "blob": blob}, height="content", on_view_change=take_view)
 
 
 def get_start(key: str) -> dict[str, Any]:
@@ -82,6 +76,7 @@ def collect_view(visit: int) -> dict[str, Any]:
     """Collect the view from the shared state."""
     threshold = round(state.get("t") * STEPS)
     view = {name: state.fit(state.get(name), state.PARAMS[name].default, CHOICES.get(name)) for name in VIEW}
+    view |= {name: min(high, max(low, view[name])) for name, (low, high) in NUMBERS.items()}
     low = min(threshold, round(state.get("low") * STEPS))
     return {**view, "hidden": list(state.get("hidden")), "t": threshold, "low": low, "visit": visit}
 
@@ -94,5 +89,9 @@ def store_view(view: dict[str, Any] | None) -> None:
         state.put(name, min(STEPS, max(0, int(view.get(name, 0)))) / STEPS)
     state.put("hidden", tuple(str(key) for key in view.get("hidden", ())))
     for name in VIEW:
-        if type(view.get(name)) is type(state.PARAMS[name].default) or name == "opacity":
-            state.put(name, view[name])
+        value = view.get(name)
+        if name in NUMBERS:
+            low, high = NUMBERS[name]
+            state.put(name, min(high, max(low, float(value))) if isinstance(value, (int, float)) else high)
+        elif type(value) is type(state.PARAMS[name].default):
+            state.put(name, value)

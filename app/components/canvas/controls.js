@@ -9,6 +9,8 @@ const LAYER_HELP = {
   photo: "Nothing over the photograph",
 };
 
+const TOGGLES = ["contour", "truth", "swipe", "anchor"];
+
 function buildControls(app) {
   const layers = app.find(".layers");
   layers.replaceChildren(...Object.entries(LAYERS).map(([name, text]) => buildLayerButton(app, name, text)));
@@ -16,8 +18,11 @@ function buildControls(app) {
   app.find(".opacity").oninput = (event) => app.change({ opacity: Number(event.target.value) }, false);
   app.find(".opacity").onchange = () => app.send();
   app.find(".colours").onchange = (event) => app.change({ colours: event.target.value });
+  app.find(".contrast").oninput = (event) => app.change({ contrast: Number(event.target.value) }, false);
+  app.find(".contrast").onchange = () => app.send();
+  app.find(".palette").onchange = (event) => app.change({ palette: event.target.value });
   app.find(".class").onchange = (event) => app.change({ class: event.target.value });
-  for (const name of ["contour", "truth", "swipe"]) app.find(`.${name}:not(.panel)`).onclick = () => app.change({ [name]: !app.view[name] });
+  for (const name of TOGGLES) app.find(`button.${name}`).onclick = () => app.change({ [name]: !app.view[name] });
   for (const button of app.root.querySelectorAll("[data-step]")) button.onclick = () => app.step(Number(button.dataset.step));
   for (const button of app.root.querySelectorAll("[data-zoom]")) button.onclick = () => app.zoomBy(button.dataset.zoom);
 }
@@ -38,11 +43,13 @@ function updateControls(app) {
     button.setAttribute("aria-checked", String(button.dataset.layer === view.layer));
     button.disabled = button.dataset.layer === "errors" && !model.hasTruth;
   }
-  for (const name of ["contour", "truth", "swipe"]) app.find(`.${name}:not(.panel)`).setAttribute("aria-pressed", String(view[name]));
+  for (const name of TOGGLES) app.find(`button.${name}`).setAttribute("aria-pressed", String(view[name]));
   app.find("button.truth").disabled = !model.hasTruth;
   app.find("button.swipe").disabled = model.methods.length - view.hidden.length < 2;
-  app.find(".colours-of-heat").classList.toggle("unused", view.layer !== "heat");
+  for (const part of app.root.querySelectorAll(".of-heat")) part.classList.toggle("unused", view.layer !== "heat");
   app.find(".opacity").value = view.opacity;
+  app.find(".contrast").value = view.contrast;
+  app.find(".palette").value = view.palette;
   app.find(".colours").value = view.colours;
   updateClassChoice(app);
   updatePlace(app);
@@ -56,58 +63,31 @@ function updateClassChoice(app) {
 }
 
 function updatePlace(app) {
-  const { image, position, total } = app.model.meta;
+  const { image } = app.model.meta;
+  const list = app.bench.list;
   app.find(".image-id").textContent = image;
-  app.find(".position").textContent = total ? `${position} of ${total}` : "";
-  app.find(".steps").classList.toggle("lonely", !total);
+  app.find(".image-id").title = image;
+  app.find(".position").textContent = list ? `${list.find(image) + 1} of ${list.length}` : "";
+  app.find(".steps").classList.toggle("lonely", !list);
 }
 
-const KEYS = {
-  ArrowLeft: (app, event) => app.nudge(-1, event),
-  ArrowRight: (app, event) => app.nudge(1, event),
-  ArrowDown: (app, event) => app.nudge(-1, event),
-  ArrowUp: (app, event) => app.nudge(1, event),
-  Home: (app, event) => app.nudge(-1000, event),
-  End: (app, event) => app.nudge(1000, event),
-  PageUp: (app) => app.step(-1),
-  PageDown: (app) => app.step(1),
-  "[": (app) => app.step(-1),
-  "]": (app) => app.step(1),
-  "+": (app) => app.zoomBy("in"),
-  "-": (app) => app.zoomBy("out"),
-  0: (app) => app.zoomBy("fit"),
-  c: (app) => app.change({ contour: !app.view.contour }),
-  g: (app) => app.model.hasTruth && app.change({ truth: !app.view.truth }),
-  s: (app) => app.change({ swipe: !app.view.swipe }),
-  l: (app) => app.nextLayer(),
-};
-
-// Keys count while the focus is in the canvas or nowhere; never while somebody types elsewhere.
-function listenToKeys(app) {
-  const listener = (event) => {
-    const path = event.composedPath();
-    const isHere = path.includes(app.root);
-    const isNowhere = path[0] === document.body || path[0] === document.documentElement;
-    const isTyping = ["INPUT", "SELECT", "TEXTAREA"].includes(path[0].tagName);
-    if (!(isHere || isNowhere) || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (handleKey(app, event)) event.preventDefault();
-  };
-  const release = (event) => { if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") app.send(); };
-  document.addEventListener("keydown", listener);
-  document.addEventListener("keyup", release);
-  return () => {
-    document.removeEventListener("keydown", listener);
-    document.removeEventListener("keyup", release);
-  };
-}
-
-function handleKey(app, event) {
-  const number = Number(event.key);
-  if (number >= 1 && number <= app.model.methods.length) {
-    app.toggleMethod(number - 1);
-    return true;
-  }
-  const action = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (action) action(app, event);
-  return Boolean(action);
+// What keys do; a text makes a line of the list that a question mark opens.
+function listKeys(app) {
+  const nudge = (event) => { if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") app.nudge(event); };
+  return [
+    { keys: ["ArrowLeft", "ArrowRight", "ArrowDown", "ArrowUp"], text: "Threshold by 0.005, with Shift by 0.050", run: nudge },
+    { keys: ["Home", "End"], run: nudge },
+    { keys: ["p"], text: "To the next peak of a run", run: () => { stepToPeak(app.bench, app.bar.peaks); app.send(); } },
+    { keys: ["PageUp", "["], text: "Image before, in the order of the list", run: () => app.step(-1) },
+    { keys: ["PageDown", "]"], text: "Next image, in the order of the list", run: () => app.step(1) },
+    { keys: ["1", "2", "3", "4", "5", "6"], text: "Method 1 to 6 on or off", run: (event) => app.toggleMethod(Number(event.key) - 1) },
+    { keys: ["l"], text: "Next layer", run: () => app.nextLayer() },
+    { keys: ["c"], text: "Outline of what is called foreground", run: () => app.change({ contour: !app.view.contour }) },
+    { keys: ["g"], text: "Outline of the ground truth", run: () => app.model.hasTruth && app.change({ truth: !app.view.truth }) },
+    { keys: ["s"], text: "Two methods in one picture", run: () => app.change({ swipe: !app.view.swipe }) },
+    { keys: ["a"], text: "Colours of the heat map from the threshold on", run: () => app.change({ anchor: !app.view.anchor }) },
+    { keys: ["+"], text: "Zoom in; also Ctrl and wheel", run: () => app.zoomBy("in") },
+    { keys: ["-"], text: "Zoom out", run: () => app.zoomBy("out") },
+    { keys: ["0"], text: "Fit the picture to its panel", run: () => app.zoomBy("fit") },
+  ];
 }

@@ -45,7 +45,9 @@ function drawCurves(app, svg, rows, height) {
     draw("line", { class: "grid", x1: MARGIN.left, x2: app.chart.width - MARGIN.right, y1: y(level), y2: y(level) }, svg);
     draw("text", { class: "tick", x: MARGIN.left - 6, y: y(level) + 4, "text-anchor": "end" }, svg, String(level * 100));
   }
-  draw("text", { class: "title", x: MARGIN.left, y: 11 }, svg, scoreTitle(app));
+  const hasWhole = !app.view.classId && rows.some((method) => method.whole);
+  draw("text", { class: "title", x: MARGIN.left, y: 11 }, svg, `${scoreTitle(app)}${hasWhole ? " · broad: data set" : ""}`);
+  for (const method of hasWhole ? rows : []) drawWhole(app, svg, method, y);
   for (const method of rows) drawCurve(app, svg, method, y);
 }
 
@@ -55,15 +57,25 @@ function scoreTitle(app) {
   return `mIoU of this image${isPart ? " over the protocol's classes" : ""}, %`;
 }
 
-function drawCurve(app, svg, method, y) {
-  const { curve, best } = getScore(method, app.model, app.view.classId);
+function drawWhole(app, svg, method, y) {
+  if (!method.whole) return;
+  const curve = method.whole.map((value) => (value === null ? NaN : value / 100));
+  draw("path", { class: "whole", d: writePath(app, curve, y), stroke: method.colour }, svg);
+}
+
+function writePath(app, curve, y) {
   let path = "";
   let isOpen = false;
   curve.forEach((value, j) => {
     if (!Number.isNaN(value)) path += `${isOpen ? "L" : "M"}${scaleX(app, j).toFixed(1)} ${y(value).toFixed(1)}`;
     isOpen = !Number.isNaN(value);
   });
-  draw("path", { class: "curve", d: path, stroke: method.colour, "stroke-dasharray": method.dash }, svg);
+  return path;
+}
+
+function drawCurve(app, svg, method, y) {
+  const { curve, best } = getScore(method, app.model, app.view.classId);
+  draw("path", { class: "curve", d: writePath(app, curve, y), stroke: method.colour, "stroke-dasharray": method.dash }, svg);
   if (best < 0 || method.isMasks) return;
   const dot = draw("circle", { class: "best", cx: scaleX(app, best), cy: y(curve[best]), r: 4.5, fill: method.colour }, svg);
   draw("title", {}, dot, `${method.label}: best ${percent(curve[best])} at ${app.threshold(best)}`);
@@ -150,6 +162,12 @@ function listenToInstrument(app) {
     app.moveThreshold(dragged, indexAt(event));
   };
   area.onpointermove = (event) => { if (dragged) app.moveThreshold(dragged, indexAt(event)); };
+  area.onkeydown = (event) => {
+    if (!STEPS_OF_KEYS[event.key]) return;
+    app.nudge(event);
+    event.preventDefault();
+    event.stopPropagation();
+  };
   area.onpointerup = area.onpointercancel = () => {
     if (dragged) app.send();
     dragged = null;

@@ -1,6 +1,6 @@
 // One instance for each place on the page: it keeps the view, repaints, and tells the server on release.
 
-const SENT = ["t", "low", "layer", "colours", "opacity", "contour", "truth", "class", "swipe", "hidden"];
+const SENT = ["t", "low", "layer", "colours", "opacity", "contour", "truth", "class", "swipe", "hidden", "anchor", "contrast", "palette"];
 const KEPT_TIMES = 120;
 const INSTANCES = new WeakMap();
 
@@ -11,7 +11,14 @@ class Canvas {
     this.times = [];
     this.panels = [];
     this.lastSent = "";
-    this.stopKeys = listenToKeys(this);
+    this.bench = getBench();
+    this.bar = new ThresholdBar(root.querySelector(".place"), this.bench, () => this.send());
+    this.follow = (event) => this.takeMove(event.detail);
+    this.released = (event) => { if (STEPS_OF_KEYS[event.detail]) this.send(); };
+    this.placed = () => { if (this.model) updatePlace(this); };
+    this.bench.addEventListener("move", this.follow);
+    this.bench.addEventListener("key-up", this.released);
+    this.bench.addEventListener("list", this.placed);
     this.observer = new ResizeObserver(() => this.schedule("layout"));
     this.observer.observe(root);
     this.onResize = () => this.schedule("layout");
@@ -31,23 +38,26 @@ class Canvas {
   }
 
   // New data: keep what the user set, unless the server opened the page anew.
-  async load(data, send, step) {
+  async load(data, send) {
     this.sendView = send;
-    this.sendStep = step;
     if (this.data === data.meta.revision) return;
     this.data = data.meta.revision;
     this.model = readModel(data);
     if (!this.view || this.visit !== data.meta.start.visit) this.openView(data.meta.start);
+    this.bar.load({ peaks: data.meta.peaks || [], plateaus: data.meta.plateaus || [] });
+    this.bench.setKeys("canvas", listKeys(this));
     const keys = new Set(this.model.methods.map((method) => method.key));
     this.view.hidden = this.view.hidden.filter((key) => keys.has(key));
     this.prepare();
-    globalThis.dispatchEvent(new CustomEvent("amn-image", { detail: this.model.meta.image }));
+    this.bench.dispatchEvent(new CustomEvent("image", { detail: this.model.meta.image }));
     await this.loadPhoto();
   }
 
   openView(start) {
     this.visit = start.visit;
     this.view = { ...start };
+    this.bench.index = null; // also the same place is shown
+    this.bench.move(start.t);
     this.lastSent = this.describeView();
   }
 
@@ -106,7 +116,7 @@ class Canvas {
     const begun = performance.now();
     const { view, model } = this;
     view.isThick = this.panels[0].canvas.width * this.zoom.scale < model.meta.width * 0.8;
-    view.heatTable = buildHeatTable(model.tables[view.colours], view.opacity, model.last);
+    view.heatTable = buildHeatTable(model.tables[view.colours], view, model.last);
     const shown = new Set(this.panels.flatMap((panel) => [panel.method, panel.other]).filter((i) => i !== undefined));
     for (const i of shown) paintMethod(model.methods[i], model, view);
     paintLabels(this.truthSurface.out, model, view);
@@ -142,13 +152,22 @@ class Canvas {
     view[name] = bound;
     if (name === "t") view.low = Math.min(view.low, view.t);
     else view.t = Math.max(view.low, view.t);
-    this.schedule("paint");
+    this.bench.move(view.t);
+    if (name === "low") this.schedule("paint");
   }
 
-  nudge(steps, event) {
+  // All parts of the page move in one frame, whichever of them is in the hand.
+  takeMove(index) {
+    if (!this.model) return;
+    this.view.t = index;
+    this.view.low = Math.min(this.view.low, index);
+    if (this.chart) this.repaint();
+  }
+
+  nudge(event) {
     const isLow = event.composedPath()[0] === this.find(".handle.low");
     const name = isLow ? "low" : "t";
-    this.moveThreshold(name, this.view[name] + steps * (event.shiftKey ? 10 : 1));
+    this.moveThreshold(name, this.view[name] + STEPS_OF_KEYS[event.key] * (event.shiftKey ? 10 : 1));
   }
 
   change(changes, isFinal = true) {
@@ -181,7 +200,7 @@ class Canvas {
   }
 
   step(direction) {
-    if (this.model.meta.total > 1) this.sendStep(direction);
+    this.bench.list?.step(direction);
   }
 
   describeView() {
@@ -192,23 +211,28 @@ class Canvas {
     const now = this.describeView();
     if (now === this.lastSent) return;
     this.lastSent = now;
+    this.bench.dispatchEvent(new CustomEvent("release"));
     this.sendView(JSON.parse(now));
     this.find(".spoken").textContent = `Threshold ${this.threshold(this.view.t)}`;
   }
 
   stop() {
-    this.stopKeys();
+    this.bench.removeEventListener("move", this.follow);
+    this.bench.removeEventListener("key-up", this.released);
+    this.bench.removeEventListener("list", this.placed);
+    this.bench.dropKeys("canvas");
+    this.bar.stop();
     this.observer.disconnect();
     window.removeEventListener("resize", this.onResize);
     cancelAnimationFrame(this.frame);
   }
 }
 
-export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".amn");
   if (!INSTANCES.has(root)) INSTANCES.set(root, new Canvas(root));
   const canvas = INSTANCES.get(root);
-  canvas.load(data, (view) => setStateValue("view", view), (step) => setTriggerValue("step", step));
+  canvas.load(data, (view) => setStateValue("view", view));
   return () => {
     canvas.stop();
     INSTANCES.delete(root);

@@ -11,6 +11,7 @@ function readModel(data) {
   const gtValues = listValues(gt);
   const model = { meta, gt, gtValues, hasTruth: Boolean(meta.gt), last: meta.thresholds - 1, tables: {} };
   for (const [name, span] of Object.entries(meta.tables)) model.tables[name] = take(span);
+  model.missing = meta.missing || [];
   model.methods = meta.methods.map((method) => buildMethod(method, model, take));
   model.truthPath = model.hasTruth ? buildEdgePath(gt, meta.width, meta.height) : new Path2D();
   model.photo = new Blob([take(meta.photo)], { type: "image/jpeg" });

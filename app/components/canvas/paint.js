@@ -14,13 +14,20 @@ function pack(colour, alpha) {
   return ((Math.round(alpha * 255) << 24) | (colour[2] << 16) | (colour[1] << 8) | colour[0]) >>> 0;
 }
 
-function buildHeatTable(table, opacity, last) {
+function buildHeatTable(table, { opacity, contrast, anchor, t }, last) {
   const lut = new Uint32Array(LEVELS);
   for (let bin = 0; bin < LEVELS; bin++) {
-    const level = Math.min(255, Math.round((Math.min(bin, last) / last) * 255)) * 3;
+    const level = Math.min(255, Math.round(shadeBin(Math.min(bin, last), last, contrast, anchor ? t : null) * 255)) * 3;
     lut[bin] = pack(table.subarray(level, level + 3), opacity);
   }
   return lut;
+}
+
+// Where a bin stands in the colour map, 0 to 1. Anchored, what is called background fills the lower half.
+function shadeBin(bin, last, contrast, anchor) {
+  if (anchor === null) return (bin / last) ** contrast;
+  if (bin <= anchor) return 0.46 * (anchor ? (bin / anchor) ** contrast : 0);
+  return 0.54 + 0.46 * ((bin - anchor) / Math.max(1, last - anchor)) ** contrast;
 }
 
 // Two tables, one for each stripe of the hatching; equal where a state is plain.
@@ -60,13 +67,26 @@ function striped(colour, alpha) {
   return { even: pack(colour, alpha), odd: pack(colour, alpha * 0.3) };
 }
 
+function colourOf(model, view, id) {
+  return (view.palette === "voc" ? vocColour(id) : model.meta.colours[id]) || [150, 150, 150];
+}
+
+// The palette of PASCAL VOC: the bits of the index spread over the three colours, the highest first.
+function vocColour(id) {
+  const colour = [0, 0, 0];
+  for (let bit = 7, rest = id; bit >= 0; bit--, rest >>= 3) {
+    for (let c = 0; c < 3; c++) colour[c] |= ((rest >> c) & 1) << bit;
+  }
+  return colour;
+}
+
 function chooseColour(view, truth, label, state, model) {
   const a = view.opacity;
   if (view.layer === "errors") return state === "above" || state === "below" ? chooseError(view, truth, label, a) : CLEAR;
-  if (view.layer === "mask") return label && state === "above" ? plain(model.meta.colours[label], a) : CLEAR;
+  if (view.layer === "mask") return label && state === "above" ? plain(colourOf(model, view, label), a) : CLEAR;
   if (view.layer !== "seed") return CLEAR;
   if (state === "below") return plain(CERTAIN_BACKGROUND, a);
-  if (state === "above") return label ? plain(model.meta.colours[label], a) : plain(CERTAIN_BACKGROUND, a);
+  if (state === "above") return label ? plain(colourOf(model, view, label), a) : plain(CERTAIN_BACKGROUND, a);
   return striped(UNSURE, a);
 }
 
@@ -153,7 +173,7 @@ function paintLabels(out, model, view) {
   const table = new Uint32Array(256);
   model.gtValues.forEach((value) => {
     const isShown = value && value !== IGNORE && (!view.classId || value === view.classId);
-    table[value] = isShown ? pack(model.meta.colours[value], view.opacity) : 0;
+    table[value] = isShown ? pack(colourOf(model, view, value), view.opacity) : 0;
   });
   table[IGNORE] = model.hasTruth ? pack([255, 255, 255], 0.55) : 0;
   paintPlain(out, model.gt, table);

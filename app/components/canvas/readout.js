@@ -71,7 +71,7 @@ function updateScores(app) {
 }
 
 function updateCaption(app, panel) {
-  if (panel.kind === "truth") return;
+  if (panel.method === undefined) return;
   const text = (i) => app.scoreRows[i].cells[0].textContent;
   panel.score.textContent = panel.kind === "swipe" ? `${text(panel.method)} | ${text(panel.other)}` : text(panel.method);
 }
@@ -145,7 +145,7 @@ function updateLegend(app) {
 }
 
 function listShownClasses(app) {
-  return listTruthAndMaps(app).map((c) => entry("", app.className(c), app.model.meta.colours[c]));
+  return listTruthAndMaps(app).map((c) => entry("", app.className(c), colourOf(app.model, app.view, c)));
 }
 
 function listTruthAndMaps(app) {

@@ -5,11 +5,14 @@ const CAPTION = 26;
 const SIDE = 392;
 const SMALLEST = 160;
 const DEEPEST = 24;
+const NOTCH = 1.2;
+const BAR = 74;
 
 function listPanels(app) {
   const shown = app.model.methods.map((_, i) => i).filter((i) => !app.view.hidden.includes(app.model.methods[i].key));
   if (app.view.swipe && shown.length > 1) return [{ kind: "truth" }, { kind: "swipe", method: shown[0], other: shown[1] }];
-  return [{ kind: "truth" }, ...shown.map((i) => ({ kind: "method", method: i }))];
+  const missing = app.model.missing.map((lack) => ({ kind: "missing", lack }));
+  return [{ kind: "truth" }, ...shown.map((i) => ({ kind: "method", method: i })), ...missing];
 }
 
 function buildStage(app) {
@@ -24,13 +27,14 @@ function buildPanel(app, panel) {
   const caption = make("figcaption");
   const name = make("span", "name");
   const score = make("span", "score number");
-  caption.append(...(panel.kind === "truth" ? [] : [buildBadge(app, panel.method)]), name, score);
+  caption.append(...(panel.method === undefined ? [] : [buildBadge(app, panel.method)]), name, score);
   const frame = make("div", "frame");
   const canvas = make("canvas");
   canvas.setAttribute("role", "img");
   const cross = make("div", "cross");
   frame.append(canvas, cross);
   if (panel.kind === "swipe") frame.append(buildDivider(app));
+  if (panel.kind === "missing") frame.append(make("p", "lack", panel.lack.reason));
   figure.append(caption, frame);
   const built = { ...panel, figure, name, score, frame, canvas, cross, context: canvas.getContext("2d") };
   namePanel(app, built);
@@ -43,6 +47,7 @@ function namePanel(app, panel) {
   const texts = {
     truth: () => (app.model.hasTruth ? "Ground truth" : "Photograph"),
     method: () => label(panel.method),
+    missing: () => panel.lack.label,
     swipe: () => `${label(panel.method)}  |  ${label(panel.other)}`,
   };
   panel.name.textContent = texts[panel.kind]();
@@ -93,7 +98,7 @@ function layOut(app) {
   const width = app.root.clientWidth;
   if (!width) return;
   const top = app.root.getBoundingClientRect().top + window.scrollY;
-  const height = Math.max(430, window.innerHeight - Math.min(top, 260) - app.find(".bar").offsetHeight - 28 - app.model.meta.reserve);
+  const height = Math.max(430, window.innerHeight - Math.min(top, 260) - app.find(".bar").offsetHeight - 28 - BAR - app.model.meta.reserve);
   const below = { place: "below", ...fitPanels(app, width, height - app.find(".instrument").offsetHeight - 16) };
   const beside = { place: "side", ...fitPanels(app, width - SIDE - 20, height) };
   const chosen = width > 780 && beside.size * 1.15 >= below.size ? beside : below;
@@ -134,11 +139,13 @@ function drawPanel(app, panel) {
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.setTransform(zoom, 0, 0, zoom, canvas.width / 2 - app.zoom.x * zoom, canvas.height / 2 - app.zoom.y * zoom);
   context.imageSmoothingEnabled = zoom < 3;
+  if (panel.kind === "missing") context.globalAlpha = 0.25;
   if (app.bitmap) context.drawImage(app.bitmap, 0, 0, width, height);
+  context.globalAlpha = 1;
   if (panel.kind === "truth") context.drawImage(app.truthSurface.canvas, 0, 0);
   if (panel.kind === "method") context.drawImage(app.model.methods[panel.method].canvas, 0, 0);
   if (panel.kind === "swipe") drawSwipe(app, panel, zoom);
-  if (panel.kind !== "truth" && app.view.truth) drawTruth(app, context, zoom);
+  if (panel.kind !== "truth" && panel.kind !== "missing" && app.view.truth) drawTruth(app, context, zoom);
 }
 
 // Dashed, so that it is told from the prediction's line without colour; as wide at every zoom.
@@ -229,7 +236,8 @@ function listenToPanel(app, panel) {
   panel.frame.onwheel = (event) => {
     if (!event.ctrlKey && !event.metaKey && app.zoom.scale === 1) return; // the page scrolls
     event.preventDefault();
-    zoomAt(app, Math.exp(-event.deltaY / 300), findPoint(app, panel, event));
+    const notch = Math.max(-1, Math.min(1, -event.deltaY / 100)); // a mouse's notch is 100 or 120, a touchpad's far less
+    zoomAt(app, NOTCH ** notch, findPoint(app, panel, event));
   };
 }
 

@@ -1,0 +1,31 @@
+// Steps of history: an image, a layer, a data set, a chart or a screen is one; a threshold is none.
+
+const BACK = "back";
+
+// The first mount decides for the tab. steps: names in the address whose change is a step.
+function keepHistory(steps) {
+  if (globalThis.amnHistory) return;
+  globalThis.amnHistory = true;
+  const push = history.pushState.bind(history);
+  history.pushState = (state, title, url) => {
+    if (isStep(String(url ?? ""), steps)) push(state, title, url);
+    else history.replaceState(state, title, url);
+  };
+  // Before the app reads the address: say that the address leads, not the session.
+  globalThis.addEventListener("popstate", () => {
+    const url = new URL(document.location.href);
+    url.searchParams.set(BACK, "1");
+    history.replaceState(history.state, "", url);
+  }, { capture: true });
+}
+
+function isStep(url, steps) {
+  const [to, from] = [new URL(url, document.location.href), new URL(document.location.href)];
+  if (to.pathname !== from.pathname) return true;
+  if (!from.search) return false; // the page has just been opened and says where it is
+  return steps.some((name) => (to.searchParams.get(name) ?? "") !== (from.searchParams.get(name) ?? ""));
+}
+
+export default function ({ data }) {
+  keepHistory(data.steps);
+}
