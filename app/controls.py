@@ -171,23 +171,22 @@ def render_notes(choice: Choice) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":orange-badge[:material/filter_alt: {len(choice.images)} images only]")
             st.button("All images", type="tertiary", icon=":material/close:", on_click=forget_images)
+    fatal = [one.topic.name.lower() for one in list_differences(choice) if one.topic.is_fatal]
+    if fatal:
+        st.warning(f"Not comparable as they are: the runs shown differ in {', '.join(fatal)}. The table of differences "
+                   "on *Curves* has what would make them so.", icon=":material/warning:")
+
+
+def list_differences(choice: Choice) -> list[Difference]:
+    """List what the shown runs differ in, each run under the name that it has everywhere."""
     ids = [choice.images or cached.load_counts(run).image_ids for run in choice.runs.values()]
-    for difference in find_differences(list(choice.runs.values()), ids):
-        if difference.topic.is_fatal:
-            st.warning(write_difference(difference), icon=":material/warning:")
+    return find_differences(list(choice.runs.values()), ids, [choice.styles[key].label for key in choice.runs])
 
 
 def forget_images() -> None:
     """Let all images count again."""
     state.put("subset", ())
     state.put("common", False)
-
-
-def write_difference(difference: Difference) -> str:
-    """Write a difference between runs as Markdown."""
-    values = "; ".join(f"{name}: {text}" for name, text in difference.values.items())
-    prefix = "**Not comparable" if difference.topic.is_fatal else "**Compare with care"
-    return f"{prefix} · {difference.topic.name}.** {difference.topic.meaning}  \n{values}"
 
 
 def open_image(image_id: str, choice: Choice) -> None:

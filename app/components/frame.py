@@ -17,7 +17,9 @@ STYLE = """
 .js-plotly-plot .main-svg:not(.hoverlayer) :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .annotation, .legend) text {
   fill: color-mix(in srgb, currentColor 82%, transparent) !important;
 }
-[data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { opacity: 1; color: inherit; }
+[data-testid="stCaptionContainer"] p { opacity: 0.8; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-frame-history) { position: absolute; }
 .st-key-frame-history { display: none; }
 .st-key-claim [data-testid="stText"] {
   font-family: inherit; font-size: 1.12rem; font-weight: 600; line-height: 1.4; white-space: normal;

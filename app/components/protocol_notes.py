@@ -1,57 +1,68 @@
-"""Curves under one protocol: what the chosen runs differ in, and the ways to bring them under a common one."""
+"""Curves under one protocol: a table of what the shown runs differ in, and buttons that make them comparable."""
 
+import pandas as pd
 import streamlit as st
 
 from app import imports, state
 from app.cache import runs as cached
-from app.controls import Choice, write_difference
-from app.words.comparability import Difference, find_differences
+from app.controls import Choice, list_differences
+from app.words.comparability import Difference
 
 STARTED, FAILURE = "reimport-started", "reimport-failure"
 # Averaging and classes are a matter of counts: the screen applies its own to every run, at once.
 RECOMPUTED = {"Classes that count"}
+DONE = "Already made equal here: every number of this screen is over the same classes, with one averaging."
 
 
 def render_protocols(choice: Choice) -> None:
-    """Render that the chosen runs were scored under different protocols, if so, and what can be done about it."""
-    ids = [choice.images or cached.load_counts(run).image_ids for run in choice.runs.values()]
-    differences = find_differences(list(choice.runs.values()), ids)
+    """Render what the chosen runs differ in, if in anything, and what can be done about it."""
+    differences = list_differences(choice)
     if not differences:
         return
     names = ", ".join(difference.topic.name.lower() for difference in differences)
+    st.markdown(f"**Different protocols** · {names}")
+    st.dataframe(build_differences(differences), width="stretch", height="content", key="table:differences")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":orange-badge[:material/rule: Different protocols] {names}")
-        with st.popover("Bring under a common one", icon=":material/balance:"):
-            render_ways(choice, differences)
+        render_remedies(choice, {difference.topic.name for difference in differences})
     render_started()
 
 
-def render_ways(choice: Choice, differences: list[Difference]) -> None:
-    """Render each difference with what makes it go away."""
-    for difference in differences:
-        name = difference.topic.name
-        st.markdown(write_difference(difference))
-        if name in RECOMPUTED:
-            st.caption("Done: every number on this screen is recomputed over the same classes, with one averaging.")
-        elif name == "Images":
-            st.button("Only the images that all have", icon=":material/filter_alt:", on_click=state.put,
-                      args=("common", True))
-        elif name == "Normalisation":
-            render_reimports(choice)
+def build_differences(differences: list[Difference]) -> pd.DataFrame:
+    """Build the table: a row for each difference, a column for each run, and what the difference does."""
+    rows = {}
+    for one in differences:
+        meaning = DONE if one.topic.name in RECOMPUTED else one.topic.meaning
+        rows[one.topic.name] = {**one.values, "What it does": meaning}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def render_remedies(choice: Choice, topics: set[str]) -> None:
+    """Render the buttons that make the runs comparable."""
+    if "Images" in topics:
+        st.button("Only the images that all have", icon=":material/filter_alt:", on_click=state.put,
+                  args=("common", True))
+    common = find_common_classes(choice)
+    if topics & {"Classes that count", "Classes"} and common and common != choice.classes:
+        st.button(f"Only the {len(common)} classes that all score", icon=":material/filter_alt:", on_click=state.put,
+                  args=("classes", common))
+    if "Normalisation" in topics:
+        render_reimports(choice)
+
+
+def find_common_classes(choice: Choice) -> tuple[str, ...]:
+    """Find the classes that every shown run scores, in the order of the first."""
+    scored = [run.scored_classes or tuple(run.class_names) for run in choice.runs.values()]
+    return tuple(name for name in scored[0] if all(name in names for names in scored))
 
 
 def render_reimports(choice: Choice) -> None:
     """Render a button for each imported run and each normalisation of the others that its files can be given."""
-    runs, is_offered = list(choice.runs.values()), False
+    runs = list(choice.runs.values())
     for key, run in choice.runs.items():
         for target in imports.find_targets(run, runs):
-            is_offered = True
-            st.button(f"Import {run.name} again: {target}", icon=":material/replay:", key=f"again:{key}:{target}",
-                      on_click=import_again, args=(choice, key, target), disabled=state.is_classroom())
-    st.caption("The maps are read once more and become a run that takes the place of this one here; the files and the "
-               "first run stay." if is_offered else
-               "Nothing here can be imported again to match: the others' normalisation needs their model, or no run "
-               "is an import of maps. Compare what a rescaling cannot change.")
+            label = f"Import {choice.styles[key].label} again: {target}"
+            st.button(label, icon=":material/replay:", key=f"again:{key}:{target}", on_click=import_again,
+                      args=(choice, key, target), disabled=state.is_classroom())
 
 
 def import_again(choice: Choice, key: str, target: str) -> None:

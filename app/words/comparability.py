@@ -66,45 +66,50 @@ IMAGES = Topic("Images", lambda run: run.meta.get("images"),
                "Only the images that both runs have can be compared.", True)
 
 
-def find_differences(runs: Sequence[Run], image_ids: Sequence[Sequence[str]] = ()) -> list[Difference]:
+def find_differences(
+    runs: Sequence[Run], image_ids: Sequence[Sequence[str]] = (), names: Sequence[str] = (),
+) -> list[Difference]:
     """Find what some runs differ in, the differences that forbid a comparison first.
 
     Args:
         runs: two or more; with fewer there is no difference.
         image_ids: the images of each run, in the order of `runs`, if they are known; their order does not count.
+        names: what each run is called on the screen; by default the run's own name.
     """
-    found = [compare_topic(topic, runs) for topic in TOPICS]
+    called = list(names) or name_apart(runs)
+    found = [compare_topic(topic, runs, called) for topic in TOPICS]
     if len(image_ids) == len(runs):
-        found.append(compare_images(runs, image_ids))
+        found.append(compare_images(called, image_ids))
     else:
-        found.append(compare_topic(IMAGES, runs))
+        found.append(compare_topic(IMAGES, runs, called))
     return sorted((one for one in found if one), key=lambda difference: not difference.topic.is_fatal)
 
 
-def compare_topic(topic: Topic, runs: Sequence[Run]) -> Difference | None:
+def compare_topic(topic: Topic, runs: Sequence[Run], names: Sequence[str]) -> Difference | None:
     """Compare the runs in one topic; a run that does not say differs from one that does."""
     texts = [write_value(topic.read(run)) for run in runs]
-    return Difference(topic, name_values(runs, texts)) if len(set(texts)) > 1 else None
+    return Difference(topic, dict(zip(names, texts, strict=True))) if len(set(texts)) > 1 else None
 
 
-def compare_images(runs: Sequence[Run], image_ids: Sequence[Sequence[str]]) -> Difference | None:
+def compare_images(names: Sequence[str], image_ids: Sequence[Sequence[str]]) -> Difference | None:
     """Compare which images the runs have."""
     sets = [frozenset(ids) for ids in image_ids]
     if len(set(sets)) <= 1:
         return None
     common = len(frozenset.intersection(*sets))
-    return Difference(IMAGES, name_values(runs, [f"{len(ids)} images, {common} of them common to all" for ids in sets]))
+    texts = [f"{len(ids)} images, {common} of them common to all" for ids in sets]
+    return Difference(IMAGES, dict(zip(names, texts, strict=True)))
 
 
-def name_values(runs: Sequence[Run], texts: Sequence[str]) -> dict[str, str]:
-    """Put texts under the names of their runs; a name that occurs twice gets a number."""
-    named: dict[str, str] = {}
-    for run, text in zip(runs, texts, strict=True):
+def name_apart(runs: Sequence[Run]) -> list[str]:
+    """Name the runs; a name that occurs again gets a number."""
+    names: list[str] = []
+    for run in runs:
         name, number = run.name, 2
-        while name in named:
+        while name in names:
             name, number = f"{run.name} ({number})", number + 1
-        named[name] = text
-    return named
+        names.append(name)
+    return names
 
 
 def write_value(value: Any) -> str:

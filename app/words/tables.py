@@ -14,12 +14,7 @@ from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.images import ImageScores
 from amn_core.sweep.scores import Summary
 from amn_core.sweep.separation import Separation
-from app.words.definitions import DEFINITIONS
 
-SCALED = ("peak_threshold", "chosen_miou", "plateau", "mean_miou", "gap")
-SCALE_FREE = (
-    "peak_miou", "oracle_miou", "oracle_less_peak", "plateau_share", "mean_miou_share", "auc", "imbalance", "gini",
-)
 SEPARATION = ("gap", "auc", "auc_other", "imbalance", "gini")
 # Which end of a measure is the better one; those that are missing have none.
 HIGH, LOW = 1, -1
@@ -56,36 +51,6 @@ def write_measure(summary: Summary, name: str, threshold: float) -> str:
     if "miou" in name:
         return f"{value * 100:.1f} %"
     return f"{value:.3f}"
-
-
-def build_summary_table(summaries: Mapping[str, Summary], names: Sequence[str], threshold: float,
-                        first_rows: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
-    """Build a table of Markdown: a row for each measure, a column for each run, the best of a row in bold.
-
-    Args:
-        summaries: by the run's name. names: measures. threshold: the current one.
-        first_rows: rows of text above, by their title.
-    """
-    rows = {title: list(texts) for title, texts in (first_rows or {}).items()}
-    for name in names:
-        values = [get_measure(summary, name, threshold) for summary in summaries.values()]
-        texts = [write_measure(summary, name, threshold) for summary in summaries.values()]
-        best = find_best(np.array(values), BETTER.get(name))
-        rows[write_title(name)] = [f"**{text}**" if i in best else text for i, text in enumerate(texts)]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=list(summaries))
-
-
-def find_best(values: np.ndarray, better: int | None) -> set[int]:
-    """Find which of some values are the best, none where there is no better end or nothing to compare with."""
-    if better is None or np.isfinite(values).sum() < 2:
-        return set()
-    return set(np.flatnonzero(values * better == np.nanmax(values * better)).tolist())
-
-
-def write_title(name: str) -> str:
-    """Write the title of a measure, with a badge where it needs the ground truth of the images it is measured on."""
-    badge = " :orange-badge[oracle]" if name in ORACLES else ""
-    return DEFINITIONS[name].name + badge
 
 
 def write_peak(summary: Summary, threshold: float) -> str:

@@ -88,13 +88,6 @@ def test_image_table_names_classes_and_their_area(runs, scenes):
         assert table.loc[image_id, "object_share"] == pytest.approx((scored > 0).mean())
 
 
-def test_best_of_a_row_is_marked_where_there_is_a_better_end():
-    assert tables.find_best(np.array([1.0, 3.0, 3.0]), tables.HIGH) == {1, 2}
-    assert tables.find_best(np.array([1.0, np.nan, 3.0]), tables.LOW) == {0}
-    assert tables.find_best(np.array([1.0, 3.0]), None) == set()
-    assert tables.find_best(np.array([1.0, np.nan]), tables.HIGH) == set()
-
-
 def test_csv_holds_every_image_and_its_protocol(open_page, group, scenes):
     import csv
     from pathlib import Path

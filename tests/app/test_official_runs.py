@@ -1,6 +1,5 @@
 """A folder with the official code's checkpoints is added once, and looks at photographs from then on."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from amn_core.constants import VOC_CLASSES
 from app import official_runs, roots
 from app.cache import runs as cached
 from app.pictures import photos
+from tests.app.conftest import get_component
 from tests.app.test_data_and_runs import find_button
 from tests.app.test_photo import draw_picture, encode
 from tests.formats.official_models import OfficialAMN, OfficialCAM
@@ -53,7 +53,7 @@ def test_a_photograph_is_looked_at_by_the_official_checkpoints(open_app, officia
     at = open_app("photo", bundle="res50")
     at.file_uploader[0].upload("photo.png", encode(draw_picture(80, 60), "PNG")).run()
     assert not at.exception and not at.error
-    meta = json.loads(at.get("bidi_component")[0].proto.mixed.json)["meta"]
+    meta = get_component(at, "amn_canvas")["meta"]
     assert [method["label"] for method in meta["methods"]] == ["CAM", "AMN"]
     assert len(at.get("pills")[0].options) == 20 and at.get("pills")[0].options[0].split()[0] in VOC_CLASSES
 

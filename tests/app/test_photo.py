@@ -1,7 +1,6 @@
 """Your photo: odd files, proposed labels, the canvas, and what is saved."""
 
 import io
-import json
 import struct
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from amn_core.formats.runs import load_run, save_run
 from amn_core.models import build_model
 from amn_core.sweep.count import count_image
 from app.pictures import photos
+from tests.app.conftest import get_component
 
 METHODS = {"cam": "max", "amn-without-lcm": "image-softmax", "amn": "image-softmax"}
 
@@ -109,7 +109,7 @@ def open_photo_screen(open_app, models_root, monkeypatch):
 
 def get_meta(at) -> dict:
     """Get what the canvas was sent."""
-    return json.loads(at.get("bidi_component")[0].proto.mixed.json)["meta"]
+    return get_component(at, "amn_canvas")["meta"]
 
 
 @pytest.mark.parametrize("name", GOOD_FILES)
