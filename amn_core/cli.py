@@ -126,6 +126,9 @@ BENCHMARKS = {
         "bench.points:BenchPointsConfig", "bench.points:bench_points",
         "what a threshold from answers at single pixels costs, and whether its intervals hold",
         "bench.points:format_points"),
+    "app": Command(
+        "bench.page:BenchAppConfig", "bench.page:bench_app",
+        "the app in a real browser: first picture, next image, drags and releases", "bench.page:format_app"),
 }
 
 

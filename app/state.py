@@ -22,7 +22,6 @@ READ_URL = "shared-url-was-read"
 PAGE = "shared-page"
 VISIT = "shared-visit"
 SEEN = "shared-names-by-page"
-BACK = "back"  # in the address: it leads, since somebody went back or forward to it
 STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "scene", "bundle")
 
 
@@ -175,12 +174,19 @@ def begin(page: str) -> None:
         st.session_state[PAGE] = page
         st.session_state[VISIT] = get_visit() + 1
     query = st.query_params.to_dict()
-    if query.pop(BACK, None):
+    if is_history_step():  # the address leads
         forget(st.session_state.get(SEEN, {}).get(page, set()) - query.keys(), st.session_state)
         restore(query, st.session_state)
     elif READ_URL not in st.session_state:
         restore(query, st.session_state)
     st.session_state[READ_URL] = True
+
+
+def is_history_step() -> bool:
+    """Whether this run was asked for by going back or forward in the browser."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def forget(names: set[str], session: MutableMapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from amn_core.formats.counts import save_counts
 from amn_core.formats.runs import load_run, save_run
 from amn_core.sweep import score_images, summarise
 from app.browser import SORTS, filter_table, sort_table
-from app.cache import runs as cached
+from app.cache import canvases
 from app.words.tables import find_contents
 from tests.app.canvas_model import score_in_browser
 from tests.app.conftest import get_component, make_run
@@ -239,18 +239,19 @@ def test_runs_of_a_folder_keep_their_maps_out_of_the_search(runs_root):
 
 @pytest.mark.parametrize("averaging", ["union", "present"])
 def test_list_and_canvas_show_one_number_where_the_protocol_names_classes(
-    open_app, scenes, group, tmp_path, browser, averaging
+    open_app, scenes, group, tmp_path, browser, averaging, monkeypatch
 ):
+    monkeypatch.setattr("app.browser.MOST_LIVE", 0)  # a list that waits for the server says the numbers in words
     run = make_run(tmp_path / "runs" / "named", "cam", scenes, "Named")
     classes = ["background", *scenes.class_names[1:4]]
     save_run(run.path, run.meta | {"protocol": run.meta["protocol"] | {"classes": classes}})
     at = open_app("explore", data=group, runs="named", sort="miou", t="0.350", averaging=averaging)
     assert not at.exception
-    listed = get_component(at, "amn_image_list")
+    listed = get_component(at, "amn_image_list")["list"]
     shown = dict(zip(listed["names"].split("\n"), listed["figures"].split("\n"), strict=True))
     assert get_component(at, "amn_canvas")["meta"]["averaging"] == averaging
     for image_id in scenes.ids:
-        meta, blob, _ = cached.load_canvas(("named",), image_id, averaging)
+        meta, blob, _ = canvases.load_canvas(("named",), image_id, averaging)
         assert shown[image_id] == f"{100 * score_in_browser(browser, meta, blob)[0, 70]:.1f}"
     whole = score_images(run.counts(), averaging)
     assert any(shown[name] != f"{100 * value:.1f}" for name, value in zip(whole.image_ids, whole.miou[:, 70]))

@@ -1,7 +1,5 @@
 // Steps of history: an image, a layer, a data set, a chart or a screen is one; a threshold is none.
 
-const BACK = "back";
-
 // The first mount decides for the tab. steps: names in the address whose change is a step.
 function keepHistory(steps) {
   if (globalThis.amnHistory) return;
@@ -11,12 +9,6 @@ function keepHistory(steps) {
     if (isStep(String(url ?? ""), steps)) push(state, title, url);
     else history.replaceState(state, title, url);
   };
-  // Before the app reads the address: say that the address leads, not the session.
-  globalThis.addEventListener("popstate", () => {
-    const url = new URL(document.location.href);
-    url.searchParams.set(BACK, "1");
-    history.replaceState(history.state, "", url);
-  }, { capture: true });
 }
 
 function isStep(url, steps) {
