@@ -194,3 +194,8 @@ def describe_figures(table: pd.DataFrame, sort: str) -> list[str]:
     if sort not in RANKED:
         return texts
     return ["degenerate" if is_last else text for text, is_last in zip(texts, table["is_degenerate"], strict=True)]
+
+
+def describe_undefined(table: pd.DataFrame) -> list[str]:
+    """Write what stands for an image whose figure is undefined: a dash, or that it is degenerate."""
+    return ["degenerate" if is_odd else "–" for is_odd in table["is_degenerate"]]

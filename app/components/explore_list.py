@@ -10,6 +10,7 @@ from app.browser import (
     build_table,
     choose_run,
     describe_figures,
+    describe_undefined,
     filter_table,
     load_live_figures,
     sort_table,
@@ -43,7 +44,7 @@ def choose_images(group: dict, keys: list[str]):
     names = list(table.index) if live is None else list(fitting.index)
     of = cached.name_runs(group)[choose_run(group, keys)]
     render_image_list(
-        names, describe_figures(table, sort) if live is None else [""] * len(names),
+        names, describe_figures(table, sort) if live is None else describe_undefined(fitting),
         SORTS[sort].label + write_place(sort, live), state.get("image"), take_pick, live, state.get("ascending"),
         of if sort != "name" else "",
     )

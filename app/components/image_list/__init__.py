@@ -33,7 +33,7 @@ def render_image_list(
         selected: the image on the canvas.
         on_pick: called with a name of the list and the names around it, the likeliest next first.
         live: (N, 201) the figures at each step of the threshold, fractions of 1, NaN where undefined. With them the
-            list follows the threshold and sorts itself when the hand lets go, and `figures` is not needed.
+            list follows the threshold and sorts itself when the hand lets go; `figures` stand where one is undefined.
         is_ascending: the order of a live list. of: whose figures they are.
     """
     known = frozenset(names)

@@ -82,7 +82,7 @@ class ImageList {
   figure(i) {
     if (!this.live) return this.figures[i] || "";
     const value = this.live[i * STEPS + this.index];
-    return value === UNDEFINED ? "–" : (value / 100).toFixed(1);
+    return value === UNDEFINED ? this.figures[i] : (value / 100).toFixed(1);
   }
 
   update() {
