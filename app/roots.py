@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from amn_core.data import DataError, load_dataset
+from amn_core.formats.answers import NAME
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import Run, load_run
 from app.official_runs import build_run, write_item
@@ -23,6 +24,12 @@ def list_run_roots() -> tuple[Path, ...]:
     jobs = Path(os.environ.get("AMN_JOBS") or REPOSITORY / "jobs")
     roots = [REPOSITORY / "checkpoints", REPOSITORY / "runs", jobs, *named, *added]
     return tuple(dict.fromkeys(root for root in roots if root.is_dir()))
+
+
+def find_answers() -> Path:
+    """Find where answers at pixels are kept: beside the runs of AMN_RUNS, else beside one's own."""
+    named = [Path(part) for part in os.environ.get("AMN_RUNS", "").split(os.pathsep) if part]
+    return (named[0] if named else REPOSITORY / "runs") / NAME
 
 
 def list_data_specs() -> tuple[str, ...]:

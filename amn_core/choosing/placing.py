@@ -95,14 +95,14 @@ def draw_question(
 
 def place_answers(
     entries: Sequence[Entry], run: Run, population: Population, load_map: Callable | None = None,
-    hash_image: Callable[[str], str | None] = lambda image_id: None, n_images: int = 0,
+    hash_image: Callable[[str], str | None] = lambda image_id: None, remember: dict | None = None,
 ) -> Placed:
     """Place kept answers on a run: what its maps say at their pixels.
 
     Args:
         entries: answers, of any data set; those of others are passed over in silence. load_map: of an image id; the
             run's by default. hash_image: hash of the photograph as it is now, None where it is not here.
-        n_images: images of the data set; those of the run's maps by default.
+        remember: places by id of the answer, which are filled in, so that a map is looked at once.
 
     Raises:
         ValueError: the run has no maps.
@@ -112,6 +112,7 @@ def place_answers(
                          "make them with `python -m amn_core extract`")
     load_map = load_map or run.map
     known, problems, placed, kept = set(run.map_ids), {}, [], []
+    remember = {} if remember is None else remember
     for entry in entries:
         if (entry.data, entry.split) != (run.meta["data"], run.meta["split"]):
             continue
@@ -120,10 +121,13 @@ def place_answers(
             problems[entry.image] = "the run has no map of it"
         elif now not in (None, entry.photo):
             problems[entry.image] = "the photograph has changed since it was answered"
-        elif (place := place_entry(entry, run, population, *load_map(entry.image))) is not None:
-            placed.append(place)
-            kept.append(entry)
-    return Placed(build_answers(kept, placed, run, population, n_images or len(known)), tuple(kept), problems)
+        else:
+            if entry.id not in remember:
+                remember[entry.id] = place_entry(entry, run, population, *load_map(entry.image))
+            if remember[entry.id] is not None:
+                placed.append(remember[entry.id])
+                kept.append(entry)
+    return Placed(build_answers(kept, placed, run, population, len(known)), tuple(kept), problems)
 
 
 def place_entry(

@@ -20,7 +20,7 @@ from amn_core.choosing.population import Population, score_levels
 from amn_core.constants import BACKGROUND
 
 OWN, GROUND, OTHER, UNSURE = range(4)
-DRAWS = 120
+DRAWS = 100
 # What the benchmark's coverage asks for: spreads estimated from few answers are too small, and a curve of straight
 # lines between knots is never quite right.
 WIDTH, LOST_WIDTH, LOST_LEAST = 1.25, 1.3, 0.003
@@ -134,9 +134,9 @@ def estimate_points(
 
 def find_pixels(population: Population, own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the expected pixels of the strongest class and of other objects, (..., S, G), from log odds at the knots."""
-    basis = build_basis(population.ranks)
-    mine = population.pixels * squash(own @ basis.T)
-    return mine, (population.pixels - mine) * squash(other @ basis.T)
+    basis, pixels = build_basis(population.ranks).T.astype(own.dtype), population.pixels.astype(own.dtype)
+    mine = pixels * squash(own @ basis)
+    return mine, (pixels - mine) * squash(other @ basis)
 
 
 def bound_points(
@@ -147,7 +147,8 @@ def bound_points(
     Args:
         tolerance: fraction of 1, for `first` and `last`.
     """
-    own, other = (draw_curves(curves, draws, rng, LOST_WIDTH) for curves in (estimate.own, estimate.other))
+    own, other = (  # single precision: draws are many, and blurred by more than that
+        draw_curves(curves, draws, rng, LOST_WIDTH).astype(np.float32) for curves in (estimate.own, estimate.other))
     miou = score_levels(estimate.population, *find_pixels(estimate.population, own, other), estimate.split)
     place = estimate.index[..., None]
     below = np.take_along_axis(miou, place[None], axis=-1) - miou

@@ -160,19 +160,19 @@ def score_levels(
     Returns:
         (..., G) in [0, 1].
     """
-    pixels = population.pixels
+    pixels = population.pixels.astype(own.dtype)
     bare = np.eye(split.shape[-1])[BACKGROUND] * population.bare[..., None] if bare is None else bare
     truth = np.einsum("...s,...sc->...c", other.sum(axis=-1), split) + bare
     total = own.sum(axis=-1)
-    truth = truth + total @ np.eye(split.shape[-1])[population.classes]
+    truth = (truth + total @ np.eye(split.shape[-1])[population.classes]).astype(own.dtype)
     hit, called = (part.sum(axis=-1, keepdims=True) - np.cumsum(part, axis=-1) for part in (own, pixels))
     union = truth[..., population.classes][..., None] + called - hit
     is_kept, is_there = population.is_kept, union.max(axis=-1) > 0
-    summed = np.einsum("...sg,...s->...g", hit / np.maximum(union, 1e-9), (is_kept & is_there).astype(float))
+    summed = np.einsum("...sg,...s->...g", hit / np.maximum(union, 1e-9), (is_kept & is_there).astype(own.dtype))
     n = len(population.kept) if population.averaging == "all" else (
         (is_kept & is_there).sum(axis=-1) + (BACKGROUND in population.kept))[..., None]
     if BACKGROUND in population.kept:
-        summed = summed + score_background(pixels, own + other, bare)
+        summed = summed + score_background(pixels, own + other, bare.astype(own.dtype))
     return summed / np.maximum(n, 1)
 
 
