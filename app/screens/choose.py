@@ -12,6 +12,7 @@ from app.controls import Choice
 from app.words import choices
 
 PART, SCOPE = "widget:choose-part", "widget:choose-scope"
+SHARE, SECONDS, MINUTES = "widget:choose-share", "widget:choose-seconds", "widget:choose-minutes"
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -51,12 +52,19 @@ def render_questions(choice: Choice) -> tuple[str, str]:
             "Choose and score on", list(parts), format_func=parts.get, default="all", required=True, key=PART,
             help="Labelled images always come from the other half. With all images, both ways round.")
         st.toggle("Also by class and by image", key=SCOPE)
+        with st.popover("What you know", icon=":material/person:"):
+            st.number_input("Share of the pixels that show an object", 0.01, 0.99, None, 0.01, key=SHARE,
+                            placeholder="such as 0.30", help="One number, if you know your data; it becomes a rule.")
+            st.number_input("Seconds an answer at a pixel takes", 0.5, 60.0, choices.SECONDS, 0.5, key=SECONDS)
+            st.number_input("Minutes the mask of an image takes", 0.1, 60.0, choices.MINUTES, 0.5, key=MINUTES)
     return key, part
 
 
 def load_rows(choice: Choice, key: str, part: str) -> list[dict]:
     """Load the rows of a run's selectors, best first."""
-    return cached_choices.load_choices(choice.runs[key], choice.averaging, choice.classes, choice.images, part)
+    asked = (choice.runs[key], choice.averaging, choice.classes, choice.images, part)
+    told = cached_choices.load_told(*asked, st.session_state.get(SHARE))
+    return sorted([*cached_choices.load_choices(*asked), *told], key=lambda row: row["regret"])
 
 
 def render_table(choice: Choice, key: str, part: str) -> None:
@@ -70,8 +78,12 @@ def render_table(choice: Choice, key: str, part: str) -> None:
                 f"{choices.write_badge('none')}")
     name = f"table:choices:{key}:{part}:{len(scopes)}"
     st.dataframe(
-        choices.build_table(rows, scopes), hide_index=True, height=400, key=name, selection_mode="single-row",
-        on_select=lambda: take_row(name, shown), column_config=describe_columns())
+        choices.build_table(rows, scopes, st.session_state[SECONDS], st.session_state[MINUTES]), hide_index=True,
+        height=400, key=name, selection_mode="single-row", on_select=lambda: take_row(name, shown),
+        column_config=describe_columns(shown))
+    if st.session_state.get(SHARE):
+        asked = (choice.runs[key], choice.averaging, choice.classes, choice.images, part)
+        st.caption(choices.write_share(*cached_choices.load_tolerance(*asked)))
     st.caption("The rule named on top is the one that loses least at its worst on the bundled runs of photographs; "
                "none is safe on all. "
                "A click on a row sets the threshold. Regret: points below the peak of one threshold on these images, "
@@ -86,20 +98,21 @@ def take_row(name: str, rows: list[dict]) -> None:
         state.put("t", round(rows[marked[0]]["threshold"], 3))
 
 
-def describe_columns() -> dict:
+def describe_columns(rows: list[dict]) -> dict:
     """Describe the columns of the table of selectors."""
     number = st.column_config.NumberColumn
     return {
-        "selector": st.column_config.TextColumn("Selector", pinned=True), "scope": "For", "uses": describe_badges(),
+        "selector": st.column_config.TextColumn("Selector", pinned=True), "scope": "For", "uses": describe_badges(rows),
         "threshold": number("Threshold", format="%.3f", help="The median, where there are many."),
         "miou": number("mIoU (%)", format="%.1f"), "regret": number("Regret", format="%.1f"),
         "interval": "95 %", "source": "Source",
+        "minutes": number("Minutes", format="%.0f", help="Of a person, at the assumed times; see What you know."),
     }
 
 
-def describe_badges():
+def describe_badges(rows: list[dict] | tuple = ()):
     """Describe a column of badges: what a number used."""
-    badges = choices.list_badges()
+    badges = choices.list_badges(rows)
     return st.column_config.MultiselectColumn("Used", options=list(badges), color=list(badges.values()), width=150)
 
 

@@ -6,18 +6,23 @@ import pandas as pd
 
 from amn_core.choosing.budget import SIZES, Budget, find_needed
 from amn_core.choosing.confident import Confident, find_widest
+from amn_core.choosing.point_budget import SIZES as POINT_SIZES
 
 # The rule without ground truth that loses least at its worst on the bundled runs of photographs: two backbones, three
 # methods. Others win on one backbone and lose up to 26 points on the other.
 SUGGESTED = "expected-iou"
 BADGES = {
     "none": "no ground truth", "fixed": "fixed beforehand", "oracle": "oracle", "labels": "labelled images",
+    "share": "one number", "points": "points",
 }
-BADGE_COLOURS = {"none": "#1B7F4B", "fixed": "#6B7280", "oracle": "#C2570C", "labels": "#0B5FA5"}
+BADGE_COLOURS = {"none": "#1B7F4B", "fixed": "#6B7280", "oracle": "#C2570C", "labels": "#0B5FA5",
+                 "share": "#7A4FA3", "points": "#0F7C8A"}
 SCOPES = {"data set": "one threshold", "class": "each class", "image": "each image", "image and class": "each image"}
 # The confident thresholds of the paper's code, of CAM for AMN's seeds and of AMN for refinement.
 CONFIDENT = {"cam": (0.30, 0.05), "amn-without-lcm": (0.45, 0.15), "amn": (0.45, 0.15)}
 REACH = 0.1
+# Assumed times of a person, which the screen lets one change.
+SECONDS, MINUTES = 2.0, 4.0
 
 
 def name_badge(uses: str) -> str:
@@ -26,15 +31,17 @@ def name_badge(uses: str) -> str:
     return f"{BADGES[kind]}: {number}" if number else BADGES[kind]
 
 
-def list_badges() -> dict[str, str]:
-    """List every badge by its text, with its colour."""
-    uses = [kind for kind in BADGES if kind != "labels"] + [f"labels:{n}" for n in SIZES]
+def list_badges(rows: Sequence[Mapping] = ()) -> dict[str, str]:
+    """List every badge by its text, with its colour, those of some rows included."""
+    sized = [f"labels:{n}" for n in SIZES] + [f"points:{n}" for n in POINT_SIZES]
+    uses = [kind for kind in BADGES if kind not in ("labels", "points")] + sized + [row["uses"] for row in rows]
     return {name_badge(used): BADGE_COLOURS[used.partition(":")[0]] for used in uses}
 
 
 def write_badge(uses: str) -> str:
     """Write a badge as Markdown."""
-    colours = {"none": "green", "fixed": "gray", "oracle": "orange", "labels": "blue"}
+    colours = {"none": "green", "fixed": "gray", "oracle": "orange", "labels": "blue",
+               "share": "violet", "points": "blue"}
     return f":{colours[uses.partition(':')[0]]}-badge[{name_badge(uses)}]"
 
 
@@ -43,16 +50,37 @@ def find_suggested(rows: Sequence[Mapping]) -> Mapping:
     return next(row for row in rows if row["selector"] == SUGGESTED)
 
 
-def build_table(rows: Sequence[Mapping], scopes: Sequence[str]) -> pd.DataFrame:
-    """Build the table of a run's selectors, scores in percent, in the order of the rows."""
+def build_table(
+    rows: Sequence[Mapping], scopes: Sequence[str], seconds: float = SECONDS, minutes: float = MINUTES
+) -> pd.DataFrame:
+    """Build the table of a run's selectors, scores in percent, in the order of the rows.
+
+    Args:
+        seconds: that an answer at a pixel takes. minutes: that the mask of an image takes.
+    """
     return pd.DataFrame([
         {
             "selector": row["title"], "scope": SCOPES[row["scope"]], "uses": [name_badge(row["uses"])],
             "threshold": row["threshold"], "miou": row["miou"] * 100, "regret": row["regret"] * 100,
-            "interval": write_interval(row), "source": row["source"],
+            "interval": write_interval(row), "minutes": find_minutes(row["uses"], seconds, minutes),
+            "source": row["source"],
         }
         for row in rows if row["scope"] in scopes
     ])
+
+
+def find_minutes(uses: str, seconds: float, minutes: float) -> float | None:
+    """Find how many minutes of a person a choice takes: so long for each answer or mask; None without any."""
+    kind, _, number = uses.partition(":")
+    return {"points": seconds / 60, "labels": minutes}[kind] * int(number) if number else None
+
+
+def write_share(low: float, high: float) -> str:
+    """Write how wrong a share may be, and where the rule does not hold."""
+    return (f"On these images a point is lost only where the number is below {low:.2f} or above {high:.2f} "
+            f"{write_badge('oracle')}. The mean IoU weighs classes equally and the share weighs pixels: on many "
+            "classes of unequal size the peak lies at a larger share than the true one, and the rule can lose several "
+            "points.")
 
 
 def write_interval(row: Mapping) -> str:

@@ -38,7 +38,10 @@ def test_choose_lists_every_selector_with_what_it_used(open_choose, runs):
     rows = sorted(score_selectors(counts, "cam", resamples=0, cam=counts), key=lambda row: row["regret"])
     expected = [row for row in rows if row["scope"] == "data set"]
     is_labelled = [used[0].startswith("labelled") for used in table["uses"]]
-    np.testing.assert_allclose(table["miou"][~np.array(is_labelled)], [row["miou"] * 100 for row in expected])
+    is_pointed = [used[0].startswith("points") for used in table["uses"]]
+    is_plain = ~np.array(is_labelled) & ~np.array(is_pointed)
+    np.testing.assert_allclose(table["miou"][is_plain], [row["miou"] * 100 for row in expected])
+    assert sorted(used[0] for used in table["uses"][is_pointed]) == ["points: 100", "points: 200", "points: 50"]
     assert [used[0] for used in table["uses"][is_labelled]] == ["labelled images: 2", "labelled images: 1"]
     used = dict(zip(table["selector"], table["uses"], strict=True))
     assert list(used["Peak"]) == ["oracle"] and list(used["Otsu"]) == ["no ground truth"]
@@ -69,6 +72,20 @@ def test_choose_scores_on_the_half_that_is_chosen(open_choose, runs):
     counts = runs["cam"].counts()
     peak = score_miou(score_confusion(counts, np.arange(1, len(counts.image_ids), 2))).max()
     assert table.set_index("selector").loc["Peak", "miou"] == pytest.approx(peak * 100)
+
+
+def test_choose_takes_a_share_and_says_how_wrong_it_may_be(open_choose):
+    at = open_choose(of="drawn/cam")
+    find_widget(at, "number_input", "Share of the pixels that show an object").set_value(0.3)
+    find_widget(at, "number_input", "Seconds an answer at a pixel takes").set_value(6.0)
+    at.run()
+    assert not at.exception
+    table = at.dataframe[0].value
+    used = dict(zip(table["selector"], table["uses"], strict=True))
+    assert list(used["Share of foreground: 0.30"]) == ["one number"]
+    assert any("a point is lost only where the number is below" in text.value for text in at.caption)
+    minutes = {used[0]: value for used, value in zip(table["uses"], table["minutes"], strict=True)}
+    assert minutes["points: 50"] == 5 and np.isnan(minutes["one number"])
 
 
 def test_choose_draws_a_budget_for_every_run(open_choose, runs):

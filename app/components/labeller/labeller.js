@@ -131,6 +131,7 @@ class Labeller {
       canvas.setAttribute("aria-label", `${this.current.image}, marked pixel`);
     }
     this.root.dataset.question = this.current ? this.current.id : "";
+    this.root.dataset.at = this.current ? `${this.current.image} ${this.current.x} ${this.current.y}` : "";
   }
 
   stop() {
