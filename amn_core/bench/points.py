@@ -24,7 +24,7 @@ BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 CHUNK = 100
 ENOUGH = 0.01
 LEAST = 50
-FOLLOWED = 200  # simulations in which one looks after every ten answers; a look costs as much as the answers
+FOLLOWED = 100  # simulations in which one looks after every ten answers; a look costs as much as the answers
 REGRET = (("run", "run", "s"), ("rule", "rule", "s"), ("answers", "answers", "d"), ("mean_regret", "points lost", "%"),
           ("p95_regret", "95 of 100", "%"))
 COVER = (

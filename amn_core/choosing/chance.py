@@ -57,7 +57,9 @@ def build_basis(ranks: np.ndarray) -> np.ndarray:
 
 def squash(odds: np.ndarray) -> np.ndarray:
     """Turn log odds into chances, far from 0 and 1 by at least 1e-5."""
-    return 1 / (1 + np.exp(-np.clip(odds, -LARGEST, LARGEST)))
+    chance = np.clip(odds, -LARGEST, LARGEST)
+    np.exp(np.negative(chance, out=chance), out=chance)
+    return np.reciprocal(np.add(chance, 1, out=chance), out=chance)
 
 
 def fit_curves(asked: np.ndarray, found: np.ndarray, basis: np.ndarray, prior: CurvePrior,
