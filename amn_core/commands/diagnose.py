@@ -1,18 +1,29 @@
 """Why is my number not the paper's: the command ``diagnose``."""
 
+import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amn_core.diagnose.curve import Fit, Pasted, parse_curve
-from amn_core.diagnose.diagnosis import Diagnosis, answer, count_for_curve, count_readings, fit_curve, open_files
+from amn_core.diagnose.diagnosis import (
+    Diagnosis,
+    answer,
+    count_base,
+    count_for_curve,
+    count_readings,
+    fit_curve,
+    open_files,
+)
+from amn_core.diagnose.pictures import build_import, save_pictures
 from amn_core.diagnose.published import FIGURES, find_published
 from amn_core.diagnose.search import Target, parse_target
-from amn_core.diagnose.words import describe, describe_fits, format_text
+from amn_core.diagnose.words import describe, describe_fits, format_markdown, format_text
+from amn_core.formats.files import write_bytes, write_json
 from amn_core.formats.map_folder import KINDS
 from amn_core.formats.runs import load_scoring
-from amn_core.options import option
+from amn_core.options import format_command, option
 from amn_core.sweep.confusion import find_classes
 from amn_core.sweep.protocols import parse_classes
 
@@ -36,6 +47,7 @@ class DiagnoseConfig:
     classes: str = option("", "classes to average over, background included; by default those of the run or an "
                           "export's note, else all")
     kind: str = option("auto", "maps, or finished masks", choices=KINDS)
+    out: str = option("", "folder to write into: result.json, summary.md to paste, pictures of what changed most")
     workers: int = option(0, "processes; 0 for one a core")
 
 
@@ -49,9 +61,23 @@ def run_diagnose(config: DiagnoseConfig) -> dict[str, Any]:
         return {"published": [{"name": f.key, "figure": f.label, "protocol": f.protocol, "source": f.source}
                               for f in FIGURES]}
     if config.curve:
-        return explain_curve(config)
-    found = find_diagnosis(config)
-    return describe(found) | describe_published(config)
+        result, found = explain_curve(config), None
+    else:
+        found = find_diagnosis(config)
+        result = describe(found) | describe_published(config)
+    if config.out:
+        save_result(config, result, found)
+    return result
+
+
+def save_result(config: DiagnoseConfig, result: dict[str, Any], found: Diagnosis | None) -> None:
+    """Save a result with its summary, the pictures of each step, and the options of an import by the answer."""
+    folder = Path(config.out)
+    more = {} if found is None else {"pictures": save_pictures(found, folder), "import": build_import(found)}
+    command = shlex.join(["python", "-m", "amn_core", *format_command("diagnose", replace(config, out="", workers=0))])
+    summary = format_markdown(result, command)
+    write_bytes(folder / "summary.md", summary.encode("utf-8"))
+    write_json(folder / "result.json", result | more | {"summary": summary})
 
 
 def find_diagnosis(config: DiagnoseConfig) -> Diagnosis:
@@ -96,6 +122,7 @@ def choose_target(config: DiagnoseConfig) -> Target | None:
     if len(config.paths) == 2:
         ask = (config.paths[1], config.data, config.split, config.kind)
         other = open_files(ask, config.at, choose_classes(config, config.paths[1]), config.workers)
+        count_base(other)
         return Target(tuple(other.board.score(other.base).tolist()), (TOLERANCE,) * 3)
     return parse_target(config.target, config.precision, config.recall) if config.target else None
 

@@ -30,7 +30,7 @@ SAMPLE = 48  # images on which every reading is counted first
 FEW = 96  # images that are all counted under every reading at once
 LEADERS = 10  # readings with two changes of pixels that are counted in full
 MOST_SHOWN = 5
-MOST_FITS = 200
+SLACK = 0.02  # how far a sample may be from all images, fraction of 1
 CHUNK = 24
 Ask = tuple[str, str, str, str]  # what `open_source` opens again in another process
 TELLING = 1 - SHARE
@@ -113,24 +113,33 @@ class Opened:
 
 
 def open_files(ask: Ask, cut: float | None, classes: Sequence[int] | None = None, workers: int = 1) -> Opened:
-    """Open files, find what they allow, and count them as they are read at first."""
+    """Open files and find what they allow; nothing is counted yet."""
     source = open_source(*ask)
     allowed = allow_counts(source) if source.counts is not None else find_allowed(source)
     base = allowed.choices.build_base(cut)
     chosen = np.arange(len(source.class_names)) if classes is None else np.array(sorted(classes))
     board = Board({}, source.lists, len(source.class_names), chosen, source.is_masks)
-    opened = Opened(source, allowed, base, board, ask, workers)
+    return Opened(source, allowed, base, board, ask, workers)
+
+
+def count_base(opened: Opened) -> None:
+    """Count files as they are read at first, and as they themselves speak for, unless that is done."""
+    source, board, base = opened.source, opened.board, opened.base
+    pixels = find_pixels(base, source.is_masks)
+    if pixels in board.countings:
+        return
     if source.counts is None:
-        opened.count([find_pixels(base, source.is_masks)], source.ids, "yours")
-        opened.count([find_pixels(allowed.find_supported(base), source.is_masks)], source.dataset.ids, "yours")
+        opened.count([pixels], source.ids, "yours")
+        supported = opened.allowed.find_supported(base)
+        opened.count([find_pixels(supported, source.is_masks)], source.dataset.ids, "yours")
     else:
-        board.countings[find_pixels(base, source.is_masks)] = convert_counts(source.counts, source.is_masks)
-    opened.allowed = replace(allowed, choices=drop_equal_averagings(board, allowed, base))
-    return opened
+        board.countings[pixels] = convert_counts(source.counts, source.is_masks)
+    opened.allowed = replace(opened.allowed, choices=drop_equal_averagings(board, opened.allowed, base))
 
 
 def answer(opened: Opened, target: Target | None) -> Diagnosis:
     """Answer from what was counted: the way to a target, and what is suspicious."""
+    count_base(opened)
     board, base = opened.board, opened.base
     found = None if target is None else search(board, opened.allowed, base, target)
     answers = [] if found is None else found.answers
@@ -181,41 +190,61 @@ def list_pixels(allowed: Allowed, base: Reading, most: int, is_masks: bool) -> l
 def count_readings(opened: Opened, target: Target | None, tell: Callable[[str], None] = lambda text: None) -> None:
     """Count what the search needs: all where images are few, else the leading readings that a sample names.
 
+    Args:
+        tell: takes what a sample says, before anything is counted in full.
+
     Raises:
         ValueError: no target, and too many images to count them under every reading.
     """
-    board, base, allowed = opened.board, opened.base, opened.allowed
-    if opened.source.counts is not None:
+    if take_all(opened):
         return
-    own = board.lists[base.images]
-    single, double = (list_pixels(allowed, base, most, board.is_masks) for most in (1, 2))
-    if len(own) <= FEW:
-        opened.count(double, opened.source.ids, "readings")
-        return
-    sampled = spread(own, SAMPLE)
-    few = Board(opened.make(double, sampled, "sample"), dict.fromkeys(board.lists, sampled), board.n_classes,
-                board.classes, board.is_masks)
-    first = search(few, allowed, base, target, adjust=partial(expect, few, board, base))
-    tell(describe_first(base, first, len(sampled), len(own), board.is_masks))
-    ranked = rank(few, board, allowed, base, target)
-    leading = dict.fromkeys(find_pixels(one.reading, board.is_masks) for one in ranked)
-    opened.count([*single, *[one for one in leading if one not in single][:LEADERS]], own, "readings")
+    if target is None:
+        raise ValueError(f"{len(opened.source.dataset.ids)} images and no target: nothing says which readings lead")
+    few = sample_readings(opened)
+    wide = replace(target, tolerance=tuple(half + SLACK for half in target.tolerance))
+    tell(describe_first(opened, search(few, opened.allowed, opened.base, wide), len(few.lists[opened.base.images])))
+    count_base(opened)
+    found = search(few, opened.allowed, opened.base, wide, adjust=partial(expect, few, opened.board, opened.base))
+    ranked = sorted(found.answers, key=lambda one: one.cost + target.measure(one.score).sum() / SLACK)
+    count_leading(opened, [one.reading for one in ranked])
 
 
 def count_for_curve(opened: Opened, pasted: Pasted) -> None:
     """Count what a pasted curve may be explained by: all where images are few, else what a sample fits best."""
-    board, base, allowed = opened.board, opened.base, opened.allowed
-    own = board.lists[base.images]
-    if len(own) <= FEW or opened.source.counts is not None:
-        count_readings(opened, None)
+    if take_all(opened):
         return
-    sampled = spread(own, SAMPLE)
-    single, double = (list_pixels(allowed, base, most, board.is_masks) for most in (1, 2))
-    few = Board(opened.make(double, sampled, "sample"), dict.fromkeys(board.lists, sampled), board.n_classes,
-                board.classes, board.is_masks)
-    fits = fit_readings(few, allowed, base, pasted, partial(expect, few, board, base))
-    ranked = sorted(fits, key=lambda fit: fit.apart + 0.01 * fit.cost)
-    leading = dict.fromkeys(find_pixels(fit.reading, board.is_masks) for fit in ranked[:MOST_FITS])
+    few = sample_readings(opened)
+    count_base(opened)
+    fits = fit_readings(few, opened.allowed, opened.base, pasted, partial(expect, few, opened.board, opened.base))
+    count_leading(opened, [fit.reading for fit in sorted(fits, key=lambda fit: fit.apart + SLACK * fit.cost)])
+
+
+def take_all(opened: Opened) -> bool:
+    """Count images under every reading where they are few or there are counts alone; tells whether that is done."""
+    own = opened.board.lists[opened.base.images]
+    if len(own) > FEW and opened.source.counts is None:
+        return False
+    count_base(opened)
+    if opened.source.counts is None:
+        opened.count(list_pixels(opened.allowed, opened.base, 2, opened.board.is_masks), opened.source.ids, "readings")
+    return True
+
+
+def sample_readings(opened: Opened) -> Board:
+    """Count a sample of the images under every reading with at most two changes of pixels."""
+    board = opened.board
+    sampled = spread(board.lists[opened.base.images], SAMPLE)
+    readings = list_pixels(opened.allowed, opened.base, 2, board.is_masks)
+    return Board(opened.make(readings, sampled, "sample"), dict.fromkeys(board.lists, sampled), board.n_classes,
+                 board.classes, board.is_masks)
+
+
+def count_leading(opened: Opened, readings: Sequence[Reading]) -> None:
+    """Count all images of the list under every single change of pixels, and under the first of the leading readings."""
+    is_masks = opened.board.is_masks
+    single = list_pixels(opened.allowed, opened.base, 1, is_masks)
+    leading = dict.fromkeys(find_pixels(reading, is_masks) for reading in readings)
+    own = opened.board.lists[opened.base.images]
     opened.count([*single, *[one for one in leading if one not in single][:LEADERS]], own, "readings")
 
 
@@ -236,20 +265,11 @@ def expect(few: Board, full: Board, base: Reading, reading: Reading, curve: np.n
     return curve + np.nan_to_num(whole - part)
 
 
-def rank(few: Board, full: Board, allowed: Allowed, base: Reading, target: Target) -> list[Explanation]:
-    """Rank readings by cost and by how far a sample expects them from the target."""
-    wide = replace(target, tolerance=tuple(half + 0.02 for half in target.tolerance))
-    found = search(few, allowed, base, wide, adjust=partial(expect, few, full, base))
-    return sorted(found.answers, key=lambda one: one.cost + target.measure(one.score).sum() / 0.02)
-
-
-def describe_first(base: Reading, found: Found, sampled: int, images: int, is_masks: bool) -> str:
-    """Describe what a sample says."""
-    start = f"from {sampled} of {images:,} images"
-    if not found.answers:
-        return f"{start}: nothing leads there so far; the nearest is {100 * found.nearest.score[0]:.1f}"
-    likely = found.answers[0].reading
+def describe_first(opened: Opened, found: Found, sampled: int) -> str:
+    """Describe what a sample says: the simplest way to within two points of the target, or to the nearest."""
+    base, is_masks = opened.base, opened.board.is_masks
+    start = f"from {sampled} of {len(opened.source.dataset.ids):,} images"
+    likely = (found.answers[0] if found.answers else found.nearest).reading
     words = [f"{CHANGES[name]} {word_value(name, getattr(likely, name), is_masks)}"
              for name in list_changes(base, likely)]
-    return f"{start}, likely: {', '.join(words) or 'no change'}"
-
+    return f"{start}, {'likely' if found.answers else 'nearest'}: {', '.join(words) or 'no change'}"

@@ -56,6 +56,20 @@ def test_markdown_escapes_names_and_ends_with_the_command(damaged, capsys):
     assert "a\\|b" in text and "![p](" not in text and text.endswith("`python -m amn_core diagnose maps`")
 
 
+def test_what_is_written_holds_pictures_summary_and_the_way_to_import(damaged, tmp_path, capsys):
+    words, (miou, precision, recall) = damaged
+    more = ["--target", miou, "--precision", precision, "--recall", recall, "--out", str(tmp_path / "out")]
+    printed = read_json([*words, *more], capsys)
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["steps"] == printed["steps"] and len(written["pictures"]) == 2
+    for rows in written["pictures"]:
+        assert rows and all((tmp_path / "out" / row[name]).is_file() for row in rows for name in ("before", "after"))
+    assert written["import"]["key_base"] == "1" and written["summary"] == (tmp_path / "out" / "summary.md").read_text()
+    config = ImportConfig(maps=words[1], data=words[3], out=str(tmp_path / "run"), workers=1, **written["import"])
+    run = run_import(config)
+    assert run["images"] == printed["images"]
+
+
 def test_counts_alone_are_tried_as_far_as_they_go(capsys):
     words = ["diagnose", str(RUNS / "voc-resnet50" / "cam"), "--at", "0.3", "--target", "54.5"]
     result = read_json(words, capsys)

@@ -5,7 +5,7 @@ import pytest
 
 from amn_core.bench.damages import build_case, write_case
 from amn_core.diagnose.curve import parse_curve
-from amn_core.diagnose.diagnosis import answer, count_for_curve, fit_curve, open_files
+from amn_core.diagnose.diagnosis import answer, count_base, count_for_curve, fit_curve, open_files
 from amn_core.diagnose.words import describe_fits
 
 
@@ -30,6 +30,7 @@ def test_curve_of_another_reading_is_explained_by_it(tmp_path):
     case = build_case([], 5)
     spec, folder = write_case(case, tmp_path)
     opened = open_files((folder, spec, "train", "auto"), None)
+    count_base(opened)
     right = opened.base.change("ignored", "error")
     curve = opened.board.curve(right)[20:160:20, 0]
     lines = [f"{at:.2f} {100 * miou:.1f}" for at, miou in zip(np.arange(0.1, 0.8, 0.1), curve, strict=True)]

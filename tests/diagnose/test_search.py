@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from amn_core.bench.damages import build_case, find_target, write_case
+from amn_core.diagnose import diagnosis
 from amn_core.diagnose.diagnosis import answer, count_readings, open_files
 from amn_core.diagnose.readings import CHANGES
 from amn_core.diagnose.search import (
@@ -94,3 +95,15 @@ def test_odd_targets_are_refused(text):
 
 def test_slow_score_of_right_maps_is_that_of_the_first_reading(opened):
     assert opened.board.score(opened.base) == pytest.approx(find_target(build_case([], 3)), abs=1e-9)
+
+
+def test_a_sample_leads_to_what_counting_everything_finds(tmp_path, monkeypatch):
+    monkeypatch.setattr(diagnosis, "FEW", 4)
+    monkeypatch.setattr(diagnosis, "SAMPLE", 10)
+    case = build_case(["by class maximum", "255 an error"], 7)
+    spec, folder = write_case(case, tmp_path)
+    lines = []
+    target = parse_target(*(f"{100 * value:.1f}" for value in find_target(case)))
+    found = diagnosis.diagnose((folder, spec, "train", "auto"), target, case.cut, tell=lines.append)
+    assert [(step.name, step.after) for step in found.path] == [("normalisation", "max"), ("ignored", "error")]
+    assert len(lines) == 1 and "from 10 of 24 images, likely" in lines[0]
