@@ -17,7 +17,7 @@ CORE = (
 APP = (
     ("main",), ("screens", "lessons"), ("components",),
     ("cache", "charts", "words", "pictures", "state", "controls", "browser", "roots", "training", "imports", "getting",
-     "diagnosing", "official_runs"),
+     "diagnosing", "labelling", "official_runs"),
     ("__init__",),
 )
 TABLES = {"amn_core": CORE, "app": APP}
@@ -64,8 +64,8 @@ def test_every_room_has_its_place_in_the_order(package):
 def test_rooms_import_from_rows_below_their_own_alone(package):
     height = {room: -i for i, row in enumerate(TABLES[package]) for room in row}
     known = {name_module(path) for path in list_modules(package)} | {package}
-    loose = {"state", "controls", "browser", "roots", "training", "imports", "getting", "diagnosing", "official_runs",
-             *APP[3]}
+    loose = {"state", "controls", "browser", "roots", "training", "imports", "getting", "diagnosing", "labelling",
+             "official_runs", *APP[3]}
     wrong = []
     for path in list_modules(package):
         own = find_room(name_module(path))
