@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from amn_core.sweep.curves import find_threshold
 from app import state
 from app.cache import runs as cached
 
@@ -25,6 +26,7 @@ SORTS = {
     "miou": Sort("mIoU at the threshold", "mIoU, %", "{:.1f}"),
     "best": Sort("Best mIoU", "best mIoU, %", "{:.1f}"),
     "best_threshold": Sort("Best threshold", "best at"),
+    "step": Sort("Step to the other run", "step, points", "{:+.1f}"),
     "gap": Sort("Gap", "gap"),
     "imbalance": Sort("Imbalance", "CV"),
     "auc": Sort("Separability", "AUC"),
@@ -46,6 +48,7 @@ class Range:
 
 RANGES = {
     "regret-range": Range("regret", "Lost to the global threshold, points", 0.5, "%.1f"),
+    "step-range": Range("step", "Step to the other run, points", 0.5, "%.1f"),
     "gap-range": Range("gap", "Gap", 0.01, "%.2f"),
     "imbalance-range": Range("imbalance", "Imbalance (CV)", 0.01, "%.2f"),
     "best-range": Range("best_threshold", "Best threshold", 0.005, "%.3f"),
@@ -71,6 +74,9 @@ def build_table(group: dict, keys: list[str], threshold: float) -> pd.DataFrame:
     if not run.has_counts:
         return pd.DataFrame({"classes": [()] * len(ids), "count": 0}, index=ids)
     table = build_scored_table(run, threshold)
+    other = group.get(state.get("against"))
+    if other is not None and other.has_counts and other is not run:
+        table["step"] = compute_step(run, other, table.index, threshold) * 100
     return table if len(ids) == len(table) else fill_table(table, group, keys, ids)
 
 
@@ -120,6 +126,21 @@ def load_live_figures(group: dict, keys: list[str], names: Sequence[str], sort: 
         if name in rows:
             live[i] = values[rows[name]]
     return live
+
+
+def compute_step(run, other, images: Sequence[str], threshold: float) -> np.ndarray:
+    """Compute the step of each image's mIoU from one run to another: (N,) fractions of 1, NaN where one lacks it.
+
+    Both are at the threshold, or each is at the peak of its run, as ``step-at`` says.
+    """
+    values = []
+    for one in (run, other):
+        scores, at = load_scores(one), threshold
+        if state.get("step-at") == "peak" and not one.is_masks:
+            at = float(cached.load_summary(one, state.get("averaging")).peak_threshold)
+        column = scores.miou[:, find_threshold(scores.thresholds, at)]
+        values.append(pd.Series(column, index=list(scores.image_ids)).reindex(list(images)).to_numpy(dtype=float))
+    return values[1] - values[0]
 
 
 def load_scores(run):

@@ -41,11 +41,14 @@ NEXT_PAGE = "page-to-open-next"
 THRESHOLDS, GROUP = "thresholds-by-data", "data-shown"
 
 
-def render_choice(definitions: tuple[str, ...] = (), more: Callable[[], None] | None = None) -> Choice | None:
+def render_choice(
+    definitions: tuple[str, ...] = (), more: Callable[[dict[str, Run]], None] | None = None,
+) -> Choice | None:
     """Render the bar of controls; None, and what to do about it, where there is nothing to choose from.
 
     Args:
-        definitions: measures that the bar explains. more: renders a screen's own controls into the bar.
+        definitions: measures that the bar explains.
+        more: renders a screen's own controls into the bar, given all runs of the data set.
     """
     follow_request()
     groups = find_groups()
@@ -59,7 +62,7 @@ def render_choice(definitions: tuple[str, ...] = (), more: Callable[[], None] | 
         keys = find_marked(runs)
         start_threshold(group, {key: runs[key] for key in keys})
         if more:
-            more()
+            more(runs)
         with st.popover("Protocol", icon=":material/rule:"):
             render_protocol(runs)
         if definitions:
@@ -88,6 +91,20 @@ def render_groups(groups: dict[str, dict[str, Run]]) -> str:
 def find_marked(runs: dict[str, Run]) -> list[str]:
     """Find the runs that are shown: those chosen, or those of `mark_at_first` if none of these is here."""
     return [key for key in runs if key in state.get("runs")] or mark_at_first(runs)
+
+
+def render_run_menu(runs: dict[str, Run]) -> None:
+    """Render the choice of runs as a menu, for screens without the table of runs."""
+    options, names, first = list(runs), cached.name_runs(runs), mark_at_first(runs)
+    st.session_state["widget:runs"] = find_marked(runs)
+
+    def store() -> None:
+        chosen = [key for key in options if key in st.session_state["widget:runs"]]
+        state.put("runs", () if chosen == first else tuple(chosen))
+
+    with st.popover(f"Runs: {len(find_marked(runs))} of {len(runs)}", icon=":material/stacked_line_chart:"):
+        st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store,
+                 label_visibility="collapsed")
 
 
 def start_threshold(group: str, runs: dict[str, Run]) -> None:

@@ -128,6 +128,9 @@ PARAMS: dict[str, Param] = {
     "best-range": Param(None, **RANGE),      # thresholds
     "sort": Param("regret"),
     "of": Param(None),                       # key of the run whose figures sort the images
+    "against": Param(None),                  # key of the run to which a step leads from the one above
+    "step-at": Param("now", read_one_of("now", "peak")),  # both at the threshold, or each at its own peak
+    "step-range": Param(None, **RANGE),      # show images whose step is so large, points
     "ascending": Param(False, **FLAG),
     # Curves, Activation and Images
     "subset": Param((), **LIST),             # ids of the images that count; empty means all
@@ -142,6 +145,7 @@ PARAMS: dict[str, Param] = {
     "points": Param("image", read_one_of("image", "class")),  # one point an image or a class
     "job": Param(None),                      # id of the job that Train shows
     "sheet": Param(False, **FLAG),           # photographs instead of a table
+    "tile": Param("photo", read_one_of("photo", "truth", "map", "mask", "errors")),  # what lies over them
     # Figures
     "figure": Param("miou"),
     "options": Param((), **LIST),            # name=value of each option that is not its default

@@ -128,6 +128,12 @@ def draw_difference(curve: Curve, x_title: str, is_unit: bool = False) -> go.Fig
     )
 
 
+def soften(colour: str, share: float = 0.45) -> str:
+    """Mix a colour ``#RRGGBB`` with grey, so that a line steps back behind its own kind."""
+    mixed = (round(int(colour[i:i + 2], 16) * (1 - share) + 150 * share) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02X}" for part in mixed)
+
+
 def limit(threshold: float | None = None, is_unit: bool = False) -> dict:
     """Limit an axis of thresholds to [0, 1]; an axis of another unit finds its own ends."""
     return {"range": [0, 1]} if is_unit or threshold is not None else {}

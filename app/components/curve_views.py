@@ -84,12 +84,25 @@ def render_miou(choice: Choice) -> None:
             plateau=(find_threshold(grid, summary.plateau_low), find_threshold(grid, summary.plateau_high)),
             level=summary.oracle_miou,
         ))
+    curves += build_whole_curves(choice)
     figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis())
     render_chart(figure, "mIoU against the threshold: " + "; ".join(
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
                "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it."
                + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else ""))
+
+
+def build_whole_curves(choice: Choice) -> list[charts.Curve]:
+    """Build the curves of all images beside those of a selection: thin, without marks; none where all count."""
+    whole = replace(choice, images=())
+    keys = [key for key, run in choice.runs.items() if choice.images and not run.is_masks]
+    return [
+        replace(build_curve(whole, key, whole.summary(key).miou), clicks=None, style=replace(
+            choice.styles[key], label=f"{choice.styles[key].label}, all images", dash="dot",
+            colour=charts.soften(choice.styles[key].colour)))
+        for key in keys
+    ]
 
 
 def find_bootstraps(choice: Choice, keys: list[str], images: tuple[str, ...] = ()) -> dict[str, Bootstrap]:

@@ -21,6 +21,7 @@ from app.components.image_list import render_image_list
 from app.words.definitions import DEFINITIONS
 
 NEXT = "images-around"
+WAITS = "list-waits-for-release"  # the server has to sort or filter it anew
 
 
 def choose_images(group: dict, keys: list[str]):
@@ -42,17 +43,22 @@ def choose_images(group: dict, keys: list[str]):
         st.caption(f"{n} degenerate image{'s come' if n > 1 else ' comes'} last", help=DEFINITIONS["degenerate"].text)
     live = load_live_figures(group, keys, fitting.index, sort)
     names = list(table.index) if live is None else list(fitting.index)
-    of = cached.name_runs(group)[choose_run(group, keys)]
+    of, to = (cached.name_runs(group).get(key, "") for key in (choose_run(group, keys), state.get("against")))
+    is_moved = (live is None and sort in LIVE) or sort == "step" or state.get("regret-range") or state.get("step-range")
+    st.session_state[WAITS] = bool(is_moved)
     render_image_list(
         names, describe_figures(table, sort) if live is None else describe_undefined(fitting),
-        SORTS[sort].label + write_place(sort, live), state.get("image"), take_pick, live, state.get("ascending"),
+        SORTS[sort].label + write_place(sort, live, to), state.get("image"), take_pick, live, state.get("ascending"),
         of if sort != "name" else "",
     )
     return table
 
 
-def write_place(sort: str, live) -> str:
+def write_place(sort: str, live, to: str) -> str:
     """Write at which threshold the figures of a list are that does not follow the hand; a live one says it itself."""
+    if sort == "step":
+        where = "each at its peak" if state.get("step-at") == "peak" else f"at {state.get('t'):.3f}"
+        return f" {where}, to {to}"
     return f" at {state.get('t'):.3f}" if live is None and sort in LIVE else ""
 
 
@@ -68,6 +74,9 @@ def render_sort(group: dict, keys: list[str], table) -> None:
     st.selectbox("Sort by", sorts, format_func=lambda name: SORTS[name].title, **state.bind("sort", sorts))
     if len(keys) > 1:
         st.selectbox("of", keys, format_func=lambda key: cached.name_runs(group)[key], **bind_run(group, keys))
+        others = [None, *(key for key in keys if key != state.get("of") and group[key].has_counts)]
+        st.selectbox("Against", others, format_func=lambda key: cached.name_runs(group).get(key, "–"),
+                     help="Sort by the step from one run to the other.", **state.bind("against", others))
     st.toggle("Lowest first", **state.bind("ascending"))
     classes = [None, *sorted({name for names in table["classes"] for name in names})]
     st.selectbox("With class", classes, format_func=lambda name: name or "Any", **state.bind("only", classes))

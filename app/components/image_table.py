@@ -22,13 +22,14 @@ COLUMNS = {
     "best_miou": describe_number("Best mIoU (%)", "%.1f", "At its own best threshold; oracle."),
     "miou": describe_number("mIoU now (%)", "%.1f", DEFINITIONS["chosen_miou"].text),
     "regret": describe_number("Regret (points)", "%.1f", DEFINITIONS["regret"].text),
+    "step": describe_number("Step (points)", "%+.1f", "mIoU of the other run less mIoU of this one."),
     "gap": describe_number("Gap", "%.3f", DEFINITIONS["gap"].text),
     "auc": describe_number("AUC", "%.3f", DEFINITIONS["auc"].text),
     "imbalance": describe_number("CV", "%.3f", DEFINITIONS["imbalance"].text),
     "gini": describe_number("Gini", "%.3f", DEFINITIONS["gini"].text),
     "is_degenerate": st.column_config.CheckboxColumn("Degenerate", help=DEFINITIONS["degenerate"].text),
 }
-PERCENT = ("object_share", "best_miou", "miou", "regret")
+PERCENT = ("object_share", "best_miou", "miou", "regret", "step")
 
 
 def build_images(choice: Choice, key: str) -> pd.DataFrame:
@@ -50,7 +51,7 @@ def render_images(choice: Choice, table: pd.DataFrame, name: str, columns: tuple
     Returns:
         What `st.dataframe` returns: the selection, if `on_select` is among the options.
     """
-    columns = [name for name in columns if name != "is_degenerate" or table[name].any()]
+    columns = [name for name in columns if name in table and (name != "is_degenerate" or table[name].any())]
     shown = table[["image", *columns]].copy()
     for column in set(PERCENT) & set(columns):
         shown[column] *= 100

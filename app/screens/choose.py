@@ -18,7 +18,7 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"
 
 def render() -> None:
     """Render the screen."""
-    choice = controls.render_choice(("threshold", "peak_miou", "regret", "interval"))
+    choice = controls.render_choice(("threshold", "peak_miou", "regret", "interval"), controls.render_run_menu)
     if choice is None:
         return
     controls.render_notes(choice)

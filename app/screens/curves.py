@@ -38,7 +38,7 @@ def render() -> None:
         render_protocols(choice)
 
 
-def render_view_choice() -> None:
+def render_view_choice(_runs: dict) -> None:
     """Render the choice of the chart and of its horizontal axis."""
     view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
                                 label_visibility="collapsed", **state.bind("view", list(VIEWS)))

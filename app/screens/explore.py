@@ -8,7 +8,7 @@ from app.cache import runs as cached
 from app.components.canvas import render_canvas
 from app.components.claim import render_claim
 from app.components.empty import render_no_images, render_no_runs
-from app.components.explore_list import NEXT, choose_images
+from app.components.explore_list import NEXT, WAITS, choose_images
 from app.components.live import describe_peaks, load_live_scores
 from app.words import claims
 
@@ -91,7 +91,7 @@ def describe_whole(meta: dict, choice: controls.Choice) -> dict:
 @st.fragment
 def render_live(meta: dict, blob, revision: str) -> None:
     """Draw the canvas; a released threshold reruns this alone, unless the list waits for it on the server."""
-    render_canvas(meta, blob, revision, on_release=ask_whole_page if state.get("regret-range") else None)
+    render_canvas(meta, blob, revision, on_release=ask_whole_page if st.session_state.get(WAITS) else None)
     if st.session_state.pop(WHOLE, False):
         st.rerun()
 

@@ -6,58 +6,78 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from amn_core.scoring import describe_degenerate
 from app import controls, state
-from app.browser import RANKED, SORTS, filter_table
-from app.cache import runs as cached
+from app.browser import RANKED, SORTS, compute_step, filter_table
+from app.components.claim import render_claim
+from app.components.contact_sheet import render_sheet
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
 from app.components.live import render_threshold
+from app.components.selection_form import render_selections
+from app.words import claims
 
 FIGURES = (
     "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini", "degenerate",
 )
 COLUMNS = {"best": "best_miou", "area": "object_share", "count": "n_classes", "name": "image"}
 SHAPES = {False: "Table", True: "Contact sheet"}
-PAGE, ROW = 24, 6
+STEPS_AT = {"now": "both at the threshold", "peak": "each at its peak"}
 
 
 def render() -> None:
     """Render the screen."""
-    choice = controls.render_choice(FIGURES)
+    choice = controls.render_choice(FIGURES, controls.render_run_menu)
     if choice is None:
         return
+    claim = st.container()
     controls.render_notes(choice)
-    key, table = render_filters(choice)
+    keys, table = render_filters(choice)
+    key, run = keys[0], choice.runs[keys[0]]
     render_threshold(choice)
     if not len(table):
         render_no_fit()
         return
+    with claim:
+        regret = table["regret"].to_numpy() * (float("nan") if run.is_masks else 1)
+        render_claim(claims.write_losses(choice.styles[key].label, choice.threshold, regret[~table["is_degenerate"]]))
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with bar:
         st.markdown(describe_table(table, choice, key), width="stretch")
         st.segmented_control("Show as", list(SHAPES), format_func=SHAPES.get, required=True,
                              label_visibility="collapsed", **state.bind("sheet"))
     if state.get("sheet"):
-        render_sheet(choice, key, table)
+        render_sheet(choice, keys, table)
     else:
         render_table(choice, key, table, bar)
 
 
-def render_filters(choice: controls.Choice) -> tuple[str, pd.DataFrame]:
-    """Render which run's figures are listed, which images and in what order; returns the run's key and the table."""
+def render_filters(choice: controls.Choice) -> tuple[list[str], pd.DataFrame]:
+    """Render whose figures are listed, which images and in what order.
+
+    Returns:
+        The run's key, and that of the run it is held against if there is one; and the table.
+    """
     names = {key: choice.styles[key].label for key in choice.runs}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         key = st.selectbox("Figures of", list(names), format_func=names.get, width=180,
                            **controls.bind_run("of", list(names), controls.find_last_with_maps(choice.runs)))
+        others = [None, *(other for other in names if other != key)]
+        against = st.selectbox("Against", others, format_func=lambda k: names.get(k, "–"), width=180,
+                               **state.bind("against", others))
         table = build_images(choice, key)
+        if against:
+            at = list(STEPS_AT)
+            st.selectbox("Step", at, format_func=STEPS_AT.get, width=190, **state.bind("step-at", at))
+            table["step"] = compute_step(choice.runs[key], choice.runs[against], table["image"], choice.threshold)
         find = st.text_input("Find image", placeholder="Part of its name", width=150, **state.bind("find"))
         classes = [None, *sorted({name for present in table["classes"] for name in present})]
-        st.selectbox("With class", classes, format_func=lambda name: name or "Any", width=150,
+        st.selectbox("With class", classes, format_func=lambda name: name or "Any", width=130,
                      **state.bind("only", classes))
-        st.selectbox("Sort by", list(SORTS), format_func=lambda name: SORTS[name].title, width=230,
-                     **state.bind("sort", list(SORTS)))
+        sorts = [name for name in SORTS if COLUMNS.get(name, name) in table]
+        st.selectbox("Sort by", sorts, format_func=lambda name: SORTS[name].title, width=210,
+                     **state.bind("sort", sorts))
         st.toggle("Lowest first", **state.bind("ascending"))
         render_more_filters(describe_images(table))
-    return key, sort_images(keep_images(table, find))
+    return [key, against] if against else [key], sort_images(keep_images(table, find))
 
 
 def keep_images(table: pd.DataFrame, find: str) -> pd.DataFrame:
@@ -67,8 +87,9 @@ def keep_images(table: pd.DataFrame, find: str) -> pd.DataFrame:
 
 def describe_images(table: pd.DataFrame) -> pd.DataFrame:
     """Describe the images to the filters: the columns of `app.browser.build_table`, regret and area in percent."""
+    points = {name: table[name].array * 100 for name in ("regret", "step") if name in table}
     return table.set_index("image").assign(
-        count=table["n_classes"].array, area=table["object_share"].array * 100, regret=table["regret"].array * 100)
+        count=table["n_classes"].array, area=table["object_share"].array * 100, **points)
 
 
 def sort_images(table: pd.DataFrame) -> pd.DataFrame:
@@ -76,6 +97,7 @@ def sort_images(table: pd.DataFrame) -> pd.DataFrame:
     sort = state.get("sort") if state.get("sort") in SORTS else "regret"
     is_ascending = state.get("ascending") or sort == "name"
     column = COLUMNS.get(sort, sort)
+    column = column if column in table else "regret"
     table = table.sort_values(column, ascending=is_ascending, kind="stable", na_position="last")
     is_last = table["is_degenerate"] & (sort in RANKED)
     return pd.concat([table[~is_last], table[is_last]], ignore_index=True)
@@ -90,6 +112,8 @@ def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) ->
     with bar:
         st.button(f"Curves of {len(marked)}" if marked else "Curves of marked",
                   icon=":material/show_chart:", disabled=not marked, on_click=controls.take_subset, args=(marked,))
+        images = marked or tuple(table["image"])
+        render_selections(choice, images, f"{len(images)} {'marked' if marked else 'listed'} images")
         render_download(choice, choice.runs[key], table)
 
 
@@ -120,40 +144,6 @@ def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> N
         return joined.to_csv(index=False).encode()
 
     st.download_button("Save as CSV", write, "images.csv", "text/csv", icon=":material/download:", on_click="ignore")
-
-
-def render_sheet(choice: controls.Choice, key: str, table: pd.DataFrame) -> None:
-    """Render the photographs, a page at a time, each with its figure and one click from Explore."""
-    run = choice.runs[key]
-    if cached.get_dataset(run) is None:
-        st.info(f"The photographs of `{run.meta['data']}` are not on this machine. Add the folder of the data set "
-                "under *Data and runs* to see them; the table has every figure.", icon=":material/hide_image:")
-        return
-    n_pages = -(-len(table) // PAGE)
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        page = min(st.pagination(n_pages, key="sheet-page"), n_pages)
-    shown = table.iloc[(page - 1) * PAGE:page * PAGE]
-    for start in range(0, len(shown), ROW):
-        for column, (_, row) in zip(st.columns(ROW, gap="small"), shown.iloc[start:start + ROW].iterrows()):
-            with column:
-                render_tile(choice, run, row)
-
-
-def render_tile(choice: controls.Choice, run: Run, row: pd.Series) -> None:
-    """Render one photograph."""
-    names = ", ".join(row["classes"])
-    try:
-        st.image(cached.load_thumbnail(run, row["image"]), width="stretch", alt=f"{row['image']}: {names}")
-    except ValueError as error:
-        st.caption(f":material/broken_image: {error}")
-    st.button(row["image"], type="tertiary", help="Open in Explore", on_click=controls.open_image,
-              args=(row["image"], choice), key=f"tile:{row['image']}")
-    if run.is_masks:
-        st.caption(f"mIoU {row['miou'] * 100:.1f} %")
-    elif row["is_degenerate"]:
-        st.caption("degenerate")
-    else:
-        st.caption(f"loses {row['regret'] * 100:.1f} · best at {row['best_threshold']:.3f}")
 
 
 render()

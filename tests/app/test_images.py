@@ -3,14 +3,21 @@
 import numpy as np
 import pytest
 
+from amn_core.constants import DEFAULT_THRESHOLDS
+from amn_core.data import load_dataset
+from amn_core.formats.runs import load_run
+from amn_core.sweep import summarise
 from amn_core.sweep.images import score_images
+from app.cache.selections import save_selection
+from app.pictures import tiles
 from app.words import tables
+from tests.app.conftest import get_component
 
 
 @pytest.fixture
 def open_images(open_app, group):
     """Open Images on the drawn scenes."""
-    return lambda **query: open_app("images", data=group, of="drawn/amn", **query)
+    return lambda **query: open_app("images", data=group, **{"of": "drawn/amn", **query})
 
 
 def test_images_that_lose_most_come_first(open_images, runs):
@@ -98,3 +105,76 @@ def test_csv_holds_every_image_and_its_protocol(open_page, group, scenes):
     rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
     assert {row["image"] for row in rows} == set(scenes.ids)
     assert {(row["run"], row["threshold"], row["averaging"]) for row in rows} == {("AMN", "0.4", "union")}
+
+
+def test_step_is_the_other_runs_score_less_this_ones_and_sorts_and_filters(open_images, runs):
+    scores = {name: score_images(runs[name].counts()) for name in ("cam", "amn")}
+    step = [scores[name].miou[:, 40] for name in ("cam", "amn")]
+    expected = dict(zip(scores["cam"].image_ids, 100 * (step[1] - step[0]), strict=True))
+    query = {"t": "0.200", "of": "drawn/cam", "against": "drawn/amn", "sort": "step"}
+    table = open_images(**query).dataframe[0].value
+    assert list(table["image"]) == sorted(expected, key=lambda name: -expected[name])
+    np.testing.assert_allclose(table["step"], [expected[name] for name in table["image"]])
+    middle = float(np.median(list(expected.values()))) + 1e-6
+    kept = open_images(**query, **{"step-range": f"~{middle:.6f}"}).dataframe[0].value
+    assert set(kept["image"]) == {name for name, value in expected.items() if value <= middle}
+
+
+def test_step_may_be_taken_with_each_run_at_its_own_peak(open_images, runs):
+    ends = []
+    for name in ("cam", "amn"):
+        counts = runs[name].counts()
+        at = int(np.argmin(np.abs(DEFAULT_THRESHOLDS - summarise(counts).peak_threshold)))
+        ends.append(score_images(counts).miou[:, at])
+    query = {"t": "0.900", "of": "drawn/cam", "against": "drawn/amn", "step-at": "peak", "sort": "name"}
+    table = open_images(**query).dataframe[0].value
+    np.testing.assert_allclose(table["step"], 100 * (ends[1] - ends[0]))
+
+
+def test_explore_lists_by_the_step(open_app, group, runs):
+    at = open_app("explore", data=group, t="0.200", of="drawn/cam", against="drawn/amn", sort="step")
+    listed = get_component(at, "amn_image_list")["list"]
+    figures = [float(text) for text in listed["figures"].split("\n")]
+    assert figures == sorted(figures, reverse=True) and listed["label"] == "step, points at 0.200, to AMN"
+
+
+@pytest.mark.parametrize("layer", ["photo", "truth", "map", "mask", "errors"])
+def test_contact_sheet_shows_a_layer_of_two_methods(open_images, scenes, layer):
+    at = open_images(sheet="1", tile=layer, of="drawn/cam", against="drawn/amn")
+    assert not at.exception
+    per_image = 2 if layer in ("map", "mask", "errors") else 1
+    assert len(at.image) == per_image * len(scenes.ids)
+
+
+def test_tile_of_errors_says_right_wrong_and_missed():
+    gt = np.array([[1, 1, 0, 0, 255]], np.uint8)
+    cam = np.array([[[0.9, 0.1, 0.9, 0.1, 0.9]]], np.float32)
+    tile = tiles.paint_errors(np.zeros((1, 5, 3), np.uint8), cam, np.array([1]), 0.5, gt)
+    mixed = [tuple((np.array(colour) * np.float32(tiles.OPACITY)).astype(np.uint8)) for colour in (
+        tiles.HIT, tiles.FALSE_NEGATIVE, tiles.FALSE_POSITIVE)]
+    assert [tuple(pixel) for pixel in tile[0]] == [*mixed, (0, 0, 0), (0, 0, 0)]
+
+
+def test_selection_is_saved_and_opened_again(open_images, scenes, tmp_path):
+    at = open_images(find=scenes.ids[2])
+    at.text_input("selection-name").set_value("odd ones").run()
+    next(button for button in at.button if button.label == "Save").click().run()
+    saved = list((tmp_path / "runs" / "selections").rglob("odd ones.txt"))
+    assert not at.exception and [path.read_text() for path in saved] == [f"{scenes.ids[2]}\n"]
+    at.run()
+    next(button for button in at.button if button.label == "odd ones").click().run()
+    assert at.query_params["subset"] == scenes.ids[2]
+
+
+def test_selection_is_a_list_that_a_split_takes(runs_root, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.roots.REPOSITORY", tmp_path)
+    root = load_run(runs_root / "large" / "cam").meta["data_root"]
+    path = save_selection("folder:large/all", "one", ("large",))
+    assert load_dataset(f"folder:{root}", str(path)).ids == ("large",)
+
+
+def test_selection_with_a_bad_name_is_refused_in_one_line(open_images):
+    at = open_images()
+    at.text_input("selection-name").set_value("../up").run()
+    next(button for button in at.button if button.label == "Save").click().run()
+    assert not at.exception and "named with letters" in at.error[0].value
