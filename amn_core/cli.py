@@ -1,4 +1,4 @@
-"""The command line: ``python -m amn_core COMMAND``.
+"""The command line: ``python -m amn_core COMMAND``; alone it prints every command in its group.
 
 Exit status 0 on success, 2 on a usage error, 1 on anything else; progress and errors go to standard error.
 """
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from amn_core import __version__
 from amn_core.compute.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
 from amn_core.compute.failures import STOPPED, ending_on_sigterm, is_out_of_memory, take_first_line
 from amn_core.options import add_options, read_options
 
+BENCH = "measure: the naive way and ours, in the same run"
 INTERRUPTED = "interrupted; what is done is kept, and the same command goes on (a training with --resume)"
 
 
@@ -137,6 +139,7 @@ GROUPS = {
     "data": ("commands.data", "get, check or preview a data set"),
     "jobs": ("commands.jobs", "list, show, stop or resume jobs"),
     "run": ("commands.run", "open the app in a browser"),
+    "cite": ("commands.cite", "print the BibTeX entry of the paper"),
 }
 
 
@@ -158,7 +161,11 @@ class LazyParser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status."""
+    """Run a command and return its exit status; without one, print them all."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments:
+        print(load_name("commands.overview:format_overview")(list_helps()))
+        return 0
     try:
         options = build_parser().parse_args(arguments)
         with ending_on_sigterm():
@@ -203,13 +210,20 @@ def load_name(name: str) -> Any:
     return getattr(import_module(f"amn_core.{module}"), attribute)
 
 
+def list_helps() -> dict[str, str]:
+    """List what each command does, by its name."""
+    return {name: command.help for name, command in COMMANDS.items()} | {"bench": BENCH} | {
+        name: text for name, (_, text) in GROUPS.items()}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = LazyParser(prog="python -m amn_core", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"amn_core {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         add_command(commands, name, command)
-    bench = commands.add_parser("bench", help="measure: the naive way and ours, in the same run").add_subparsers(
+    bench = commands.add_parser("bench", help=BENCH).add_subparsers(
         dest="benchmark", required=True, metavar="BENCHMARK")
     for name, command in BENCHMARKS.items():
         add_command(bench, name, command)

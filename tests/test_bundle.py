@@ -1,4 +1,4 @@
-"""The bundled runs are whole, small, free of paths, and show what the README says."""
+"""The bundled runs are whole, small, free of paths, and show what their README says."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def test_seeds_refined_by_a_crf_train_a_better_amn(part: str) -> None:
 
 
 def test_readme_prints_what_compare_gives() -> None:
-    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[3:-1]]
             for line in readme.splitlines() if re.match(r"\| (CAM|AMN|AMN without LCM) \| (divided|softmax)", line)}
     for run in compare(CompareConfig(runs=VOC))["runs"]:
@@ -104,7 +104,7 @@ def test_readme_prints_what_compare_gives() -> None:
 
 
 def test_readme_prints_the_chain_with_resnet_as_compare_gives_it() -> None:
-    lines = (ROOT.parent / "README.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("| CAM (the seed)"))
     runs = compare(CompareConfig(runs=RESNET, intervals=True))["runs"]
     for run, line in zip(runs, lines[first:], strict=False):

@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from amn_core import cli
+from amn_core import __version__, cli
 from amn_core.__main__ import SPINS, run
-from amn_core.cli import BENCHMARKS, COMMANDS, format_report, load_name, main
+from amn_core.cli import BENCHMARKS, COMMANDS, GROUPS, build_parser, format_report, load_name, main
 from amn_core.commands.pipeline import ReproduceConfig, resolve_seed_thresholds
 from amn_core.commands.seed import SeedConfig
 from amn_core.compute.parallel import run_chunks
@@ -107,6 +109,24 @@ def test_signal_saves_a_checkpoint_and_exits_with_130(number: int, tmp_path: Pat
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130 and "--resume goes on" in error
     assert (tmp_path / "last.pth").is_file() and not (tmp_path / "model.pth").exists()
+
+
+def test_alone_it_prints_every_command_once_with_an_example_that_parses(capsys) -> None:
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [line.split()[0] for line in lines if re.match(r"  \w", line)]
+    assert sorted(named) == sorted([*COMMANDS, "bench", *GROUPS])
+    examples = [line.partition("$ python -m amn_core ")[2] for line in lines if "$" in line]
+    for name, example in zip(named, examples, strict=True):
+        assert example.split()[0] == name and build_parser().parse_args(shlex.split(example)).command == name
+
+
+def test_version_and_citation_are_printed(capsys) -> None:
+    assert main(["cite"]) == 0
+    assert "Threshold Matters" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"amn_core {__version__}\n"
 
 
 def test_no_command_needs_torch_before_it_runs():

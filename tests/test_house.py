@@ -1,6 +1,7 @@
 """The order of the rooms: a module imports from rooms below its own, and nothing imports in a circle."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -91,3 +92,14 @@ def test_nothing_imports_in_a_circle(package):
         for path in list_modules(package)
     }
     list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def test_rooms_are_those_of_the_picture():
+    text = (REPOSITORY / "amn_core" / "README.md").read_text(encoding="utf-8")
+    picture = re.search(r"```\n(amn_core/.*?)```", text, flags=re.S).group(1)
+    core, app = re.search(r"^amn_core/(.*)^app/(.*?)^checkpoints/", picture, flags=re.S | re.M).groups()
+    for package, lines in (("amn_core", core), ("app", app)):
+        drawn = " ".join(line.strip().split("  ")[0] for line in lines.splitlines()[1:]).replace("/", "").split()
+        assert set(drawn) == {room for row in TABLES[package] for room in row} - {"__init__"}
+        rooms = {find_room(name_module(path)) for path in list_modules(package)}
+        assert set(drawn) == rooms - {"__init__"}

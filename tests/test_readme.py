@@ -1,0 +1,94 @@
+"""The three READMEs: commands parse, the quick ones give what is printed, and nothing that exists goes unnamed."""
+
+import doctest
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from amn_core.cli import BENCHMARKS, COMMANDS, GROUPS, build_parser, main
+from app.lessons.page import LESSONS
+from app.main import SCREENS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TEXTS = {path: (REPOSITORY / path).read_text(encoding="utf-8")
+         for path in ("README.md", "checkpoints/README.md", "amn_core/README.md")}
+PROGRAM = "python -m amn_core "
+# What needs only the bundle and takes seconds; all else needs a data set or hours.
+IS_QUICK = re.compile(r"(compare|figure \S+)( checkpoints/\S+)+( --(part|preset|dpi|out) \S+)*")
+
+
+def list_commands() -> list[str]:
+    """List the commands of the blocks and of the running text; those with an ellipsis or a placeholder left out."""
+    found = []
+    for text in TEXTS.values():
+        for block in re.findall(r"```bash\n(.*?)```", text, flags=re.S):
+            found += [line[len(PROGRAM):] for line in block.splitlines() if line.startswith(PROGRAM)]
+        found += re.findall(rf"`{PROGRAM}([^`…]+)`", text)
+    return sorted({command for command in found if "COMMAND" not in command})
+
+
+COMMANDS_SHOWN = list_commands()
+
+
+@pytest.mark.parametrize("command", COMMANDS_SHOWN)
+def test_commands_of_the_readmes_parse(command):
+    assert callable(build_parser().parse_args(shlex.split(command)).handle)
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS_SHOWN if IS_QUICK.fullmatch(one)])
+def test_quick_commands_of_the_readmes_run(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "checkpoints").symlink_to(REPOSITORY / "checkpoints")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_first_table_is_what_its_command_prints(monkeypatch, capsys):
+    command, table = re.search(rf"```bash\n{PROGRAM}(compare .*?)\n```\n\n```text\n(.*?)```", TEXTS["README.md"], re.S
+                               ).groups()
+    monkeypatch.chdir(REPOSITORY)
+    main(shlex.split(command))
+    assert capsys.readouterr().out.startswith(table)
+
+
+def test_results_of_the_scenes_are_those_of_compare(monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    main(["compare", *(f"checkpoints/scenes/{name}" for name in ("cam", "amn-without-lcm", "amn")), "--json"])
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    printed = re.search(r"hardest: peak mIoU (\S+) with CAM, (\S+) with AMN without LCM, (\S+) with AMN; imbalance "
+                        r"(\S+), (\S+), (\S+)\.", TEXTS["checkpoints/README.md"]).groups()
+    assert list(printed) == [f"{100 * run['peak_miou']:.1f}" for run in runs] + [
+        f"{run['imbalance']:.3f}" for run in runs]
+
+
+def test_examples_of_the_api_are_true(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    assert doctest.testfile(str(REPOSITORY / "amn_core" / "README.md"), module_relative=False).failed == 0
+
+
+def test_readme_fits_a_few_screens_and_names_every_command():
+    text = TEXTS["README.md"]
+    assert len(text.splitlines()) < 150
+    table = text[text.index("## The commands"):text.index("## Training")]
+    missing = [name for name in (*COMMANDS, *BENCHMARKS, *GROUPS) if not re.search(rf"(`|\b){name}\b", table)]
+    assert missing == []
+
+
+def test_readme_names_every_screen_and_lesson():
+    text = TEXTS["README.md"]
+    rows = re.findall(r"^\| ([A-Z][^|]+?) \|", text[text.index("## The screens"):text.index("\n*Learn*")], flags=re.M)
+    declared = [(f"{path}.py", title) for section in SCREENS if section != "Learn" for path, title in SCREENS[section]]
+    assert set(rows) <= {title for _, title in declared}
+    assert {title for path, title in declared if (REPOSITORY / "app" / path).is_file()} <= set(rows)
+    learn = " ".join(text[text.index("\n*Learn*"):text.index("## Bring")].split()).lower()
+    assert [title for title in LESSONS.values() if title.lower() not in learn] == []
+
+
+def test_links_of_the_readmes_lead_somewhere():
+    for path, text in TEXTS.items():
+        folder = (REPOSITORY / path).parent
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            assert (folder / link).exists(), f"{path}: {link}"
