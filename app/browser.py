@@ -148,6 +148,31 @@ def load_scores(run):
     return cached.load_image_scores(run, state.get("averaging"))
 
 
+def choose_opening(group: dict, keys: list[str]) -> tuple[str, float] | None:
+    """Choose the image that is shown first: the one where AMN gains the median over CAM, each at its own peak.
+
+    Neither the worst of CAM nor the best of AMN, so that what is seen first is what is usual.
+
+    Returns:
+        Its id and the gain in points; None without counts of both on the same images.
+    """
+    counted = [group[key] for key in reversed(keys) if group[key].has_counts and not group[key].is_masks]
+    runs = {run.method: run for run in counted}
+    if not {"cam", "amn"} <= set(runs):
+        return None
+    cam, amn = load_scores(runs["cam"]), load_scores(runs["amn"])
+    if cam.image_ids != amn.image_ids:
+        return None
+    at = [cached.load_summary(runs[method], state.get("averaging")).peak_threshold for method in ("cam", "amn")]
+    own = [one.miou[:, np.abs(one.thresholds - peak).argmin()] for one, peak in zip((cam, amn), at, strict=True)]
+    gain = np.where(cam.is_degenerate, np.nan, own[1] - own[0])
+    known = np.flatnonzero(np.isfinite(gain))
+    if not len(known):
+        return None
+    middle = known[np.argsort(gain[known], kind="stable")[(len(known) - 1) // 2]]
+    return cam.image_ids[middle], float(gain[middle] * 100)
+
+
 def build_scored_table(run, threshold: float) -> pd.DataFrame:
     """Build the table of a run with counts."""
     scores, (classes, area) = load_scores(run), cached.load_contents(run)

@@ -8,6 +8,7 @@ from app.browser import (
     RANKED,
     SORTS,
     build_table,
+    choose_opening,
     choose_run,
     describe_figures,
     describe_undefined,
@@ -37,8 +38,12 @@ def choose_images(group: dict, keys: list[str]):
     if not len(table):
         render_no_fit()
         return None
+    opening = choose_opening(group, keys)
     if state.get("image") not in table.index:
-        state.put("image", table.index[0])
+        is_listed = opening is not None and opening[0] in table.index
+        state.put("image", opening[0] if is_listed else table.index[0])
+    if opening is not None and state.get("image") == opening[0]:
+        st.caption(f"Opened where AMN gains the median over CAM, each at its best threshold: {opening[1]:+.1f} points.")
     if sort in RANKED and (n := int(table["is_degenerate"].sum())):
         st.caption(f"{n} degenerate image{'s come' if n > 1 else ' comes'} last", help=DEFINITIONS["degenerate"].text)
     live = load_live_figures(group, keys, fitting.index, sort)

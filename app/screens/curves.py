@@ -25,7 +25,8 @@ def render() -> None:
     choice = controls.render_choice(DEFINED, render_view_choice)
     if choice is None:
         return
-    render_claim(claims.write_cost({choice.styles[key].label: choice.summary(key) for key in choice.runs}))
+    costs = {choice.styles[key].label: choice.summary(key) for key in choice.runs}
+    render_claim(claims.write_cost(costs, state.get("data") or ""))
     controls.render_notes(choice)
     getattr(curve_views, f"render_{state.get('view')}")(choice)
     render_threshold(choice)

@@ -34,7 +34,8 @@ def render() -> None:
     counted = {name: run for name, run in runs.items() if run.has_counts}
     choice = controls.build_choice(key, counted, list(counted)) if counted else None
     if choice is not None:
-        render_claim(claims.write_cost({choice.styles[name].label: choice.summary(name) for name in counted}))
+        costs = {choice.styles[name].label: choice.summary(name) for name in counted}
+        render_claim(claims.write_cost(costs, key))
     shown = next((run for run in runs.values() if cached.get_dataset(run)), None)
     if shown is None:
         render_no_images(next(iter(runs.values())), groups)

@@ -6,14 +6,16 @@ import numpy as np
 
 from amn_core.sweep.scores import Summary
 
+SAMPLES = "photos"  # a data set to look at, of which no sentence draws a conclusion
 MANY = 3  # more runs than that are named by the first and the last of an order
 
 
-def write_cost(summaries: Mapping[str, Summary]) -> str:
+def write_cost(summaries: Mapping[str, Summary], data: str = "") -> str:
     """Write what one threshold for all images costs each run: its oracle less its peak, in points.
 
     Args:
         summaries: by the run's name; finished masks, which have no threshold, are passed over.
+        data: the data set and split, as the screens name a group of runs.
     """
     costs = {name: (one.oracle_miou - one.peak_miou) * 100 for name, one in summaries.items()
              if np.isfinite(one.plateau)}
@@ -21,6 +23,8 @@ def write_cost(summaries: Mapping[str, Summary]) -> str:
     if not costs:
         return "Finished masks: there is no threshold to choose, and none to lose by."
     images = max(one.images for one in summaries.values())
+    if data.partition("/")[0] == SAMPLES:
+        return f"{images} photographs to look at, too few to judge a method by: drag the threshold and watch the masks."
     return f"One threshold for all {images} images costs {join_values(costs, ' points')}."
 
 
