@@ -21,13 +21,14 @@ RESNET = tuple(str(ROOT / "voc-resnet50" / name) for name in (
 VOC = tuple(str(ROOT / "voc-animals" / method) for method in ("cam", "amn-without-lcm", "amn"))
 
 
-def test_three_methods_are_bundled_for_each_data_set() -> None:
+def test_bundles_hold_the_methods_that_were_trained() -> None:
     methods = {run.path.parent.name: set() for run in RUNS}
     for run in RUNS:
         methods[run.path.parent.name].add(run.method)
     three = {"cam", "amn-without-lcm", "amn"}
     assert methods == {
-        "scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn", "segmentation"}, "voc-no-crf": {"amn"}}
+        "scenes": three, "voc-animals": three, "voc-resnet50": three | {"irn", "segmentation"}, "voc-no-crf": {"amn"},
+        "voc": {"cam", "amn"}, "photos": {"cam", "amn"}}
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run.path.parent.name}-{run.path.name}")
@@ -37,7 +38,7 @@ def test_bundled_run_is_what_its_description_says(run) -> None:
     assert not run.meta["data_root"] and not PATH.search(json.dumps(run.meta))
 
 
-@pytest.mark.parametrize("run", [run for run in RUNS if run.path.parent.name in ("scenes", "voc-animals")],
+@pytest.mark.parametrize("run", [run for run in RUNS if run.path.parent.name in ("scenes", "voc-animals", "voc")],
                          ids=lambda run: f"{run.path.parent.name}-{run.method}")
 def test_bundled_checkpoint_is_the_one_of_its_run(run) -> None:
     assert run.checkpoint_path.stat().st_size < 12e6
@@ -49,14 +50,15 @@ def test_bundled_checkpoint_is_the_one_of_its_run(run) -> None:
 
 @pytest.mark.parametrize(("bundle", "names"), [
     ("voc-animals", {"model.pth", "run.json", "counts.npz"}), ("voc-resnet50", {"run.json", "counts.npz"}),
-    ("voc-no-crf", {"run.json", "counts.npz"})])
+    ("voc-no-crf", {"run.json", "counts.npz"}), ("voc", {"model.pth", "run.json", "counts.npz"})])
 def test_voc_runs_hold_tables_only(bundle: str, names: set[str]) -> None:
     assert {path.name for path in (ROOT / bundle).rglob("*") if path.is_file()} == names
 
 
-def test_scenes_runs_hold_the_map_of_every_counted_image() -> None:
+@pytest.mark.parametrize("bundle", ["scenes", "photos"])
+def test_runs_whose_images_everybody_has_hold_the_map_of_every_counted_image(bundle: str) -> None:
     for method in ("cam", "amn"):
-        run = load_run(ROOT / "scenes" / method)
+        run = load_run(ROOT / bundle / method)
         assert set(run.map_ids) == set(run.counts().image_ids)
 
 

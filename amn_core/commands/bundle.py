@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from amn_core.formats.files import hash_file, write_bytes
-from amn_core.formats.runs import Run, load_run, save_run
+from amn_core.formats.runs import WITHOUT_ROOT, Run, load_run, save_run
 
 # The entries of run.json that may name files.
 WITH_PATHS = ("config", "command", "model", "refinement", "segmentation")
@@ -15,7 +15,7 @@ HANDED_ON = ("model", "class_names", "config", "step", "images", "metrics")
 def bundle(runs: Mapping[Path, Path | None], target: Path) -> None:
     """Copy runs to where they can be handed on, each into a folder of its own name.
 
-    The maps are copied too if the images are drawn, which everybody has.
+    The maps are copied too if everybody has the images: drawn ones, and photographs of other packages.
 
     Args:
         runs: run folders, each with its checkpoint to hand on, or None for its tables alone.
@@ -24,7 +24,7 @@ def bundle(runs: Mapping[Path, Path | None], target: Path) -> None:
     for path, checkpoint in runs.items():
         source, folder = load_run(path), target / path.name
         write_bytes(folder / "counts.npz", source.counts_path.read_bytes())
-        if source.meta["data"].partition(":")[0] == "scenes" and not source.is_masks:
+        if source.meta["data"].partition(":")[0] in WITHOUT_ROOT and not source.is_masks:
             for image_id in source.map_ids:
                 write_bytes(folder / "maps" / f"{image_id}.npz", source.map_path(image_id).read_bytes())
         meta = strip_meta(source)

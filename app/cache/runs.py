@@ -10,7 +10,7 @@ import streamlit as st
 from amn_core.constants import METHODS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.runs import Run
-from app import roots
+from app import getting, roots
 from app.charts.styles import RunStyle, build_styles
 
 RESAMPLES = 400
@@ -97,7 +97,8 @@ def list_candidates(data: str, data_root: str) -> list[str]:
     told.sort(key=lambda spec: not spec.rstrip("/").endswith(f"/{name}"))
     remembered = [run.meta.get("data_root", "") for run in find_runs().values() if run.meta["data"] == data]
     known = [f"{kind}:{root}" for root in (data_root, *remembered) if root]
-    return list(dict.fromkeys([*known, *told]))
+    found = getting.find_voc() if kind == "voc" else None
+    return list(dict.fromkeys([*known, *told, *([f"voc:{found}"] if found else [])]))
 
 
 def get_dataset(run: Run) -> Dataset | None:
@@ -219,6 +220,8 @@ def describe_group(key: str) -> str:
     """Name a group of runs for people: data set and split."""
     data, _, split = key.rpartition("/")
     kind, _, rest = data.partition(":")
+    if kind == "photos":
+        return "Six photographs"
     name = f"Drawn scenes ({rest})" if kind == "scenes" and rest else "Drawn scenes" if kind == "scenes" else rest
     return f"{name} · {split}"
 

@@ -47,8 +47,13 @@ def choose_group(groups: dict) -> str:
     """Choose the data set, at first the one whose images are here; returns its key."""
     if state.get("data") not in groups:
         present = [key for key, runs in groups.items() if cached.get_dataset(next(iter(runs.values())))]
-        state.put("data", (present or list(groups))[0])
+        state.put("data", sorted(present or groups, key=rank_group)[0])
     return st.selectbox("Data set", list(groups), format_func=cached.describe_group, **state.bind("data", list(groups)))
+
+
+def rank_group(key: str) -> int:
+    """Rank a data set among those whose images are here: VOC, then photographs that come along, then the others."""
+    return next((i for i, kind in enumerate(("voc:", "photos/")) if key.startswith(kind)), 2)
 
 
 def choose_methods(group: dict) -> list[str]:
