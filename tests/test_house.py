@@ -100,6 +100,7 @@ def test_rooms_are_those_of_the_picture():
     core, app = re.search(r"^amn_core/(.*)^app/(.*?)^checkpoints/", picture, flags=re.S | re.M).groups()
     for package, lines in (("amn_core", core), ("app", app)):
         drawn = " ".join(line.strip().split("  ")[0] for line in lines.splitlines()[1:]).replace("/", "").split()
-        assert set(drawn) == {room for row in TABLES[package] for room in row} - {"__init__"}
+        in_order = {room for row in TABLES[package] for room in row} - {"__init__"}
+        assert set(drawn) == in_order, "draw it in amn_core/README.md, and give it its row above"
         rooms = {find_room(name_module(path)) for path in list_modules(package)}
-        assert set(drawn) == rooms - {"__init__"}
+        assert in_order == rooms - {"__init__"}
