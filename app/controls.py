@@ -1,13 +1,13 @@
 """The controls that Curves, Activation and Images have in common, and what was chosen with them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from amn_core.constants import METHODS
 from amn_core.formats.runs import Run
-from amn_core.scoring import find_scored_classes
+from amn_core.scoring import NO_ACTIVATION, find_scored_classes
 from app import roots, state
 from app.cache import runs as cached
 from app.charts.styles import RunStyle
@@ -169,6 +169,17 @@ def choose_classes(runs: dict[str, Run]) -> tuple[str, ...]:
     """Choose the classes that count on a screen: those that were chosen, else those of the runs' protocols."""
     known = {name for run in runs.values() for name in run.class_names}
     return tuple(name for name in state.get("classes") if name in known) or find_scored_classes(list(runs.values()))
+
+
+def leave_out_refined(choice: Choice) -> Choice | None:
+    """Leave out runs of masks refined at each threshold, which have no activation; None, and why, if no other is left.
+    """
+    runs = {key: run for key, run in choice.runs.items() if not run.is_refined}
+    if len(runs) < len(choice.runs):
+        names = ", ".join(run.name for run in choice.runs.values() if run.is_refined)
+        st.info(f"{names}: {NO_ACTIVATION}" + ("" if runs else " Choose the run it was made from."),
+                icon=":material/auto_fix_high:")
+    return replace(choice, runs=runs) if runs else None
 
 
 def find_images(runs: dict[str, Run]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from amn_core.sweep.confusion import nanmean, score_foreground_share, score_iou, score_rates
 from amn_core.sweep.curves import find_peak, find_threshold
+from amn_core.sweep.refined import find_common_thresholds
 from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
 from app import state
 from app.cache import runs as cached
@@ -180,7 +181,8 @@ def render_difference(choice: Choice) -> None:
         first = st.selectbox("Difference of", keys, format_func=names.get, width=260, **bind_run("first", keys, -1))
         second = st.selectbox("less", keys, format_func=names.get, width=260, **bind_run("second", keys, 0))
     ours, theirs = choice.summary(first), choice.summary(second)
-    if not np.array_equal(ours.thresholds, theirs.thresholds):
+    common = find_common_thresholds([ours.thresholds, theirs.thresholds])
+    if len(common) < min(len(ours.thresholds), len(theirs.thresholds)):
         st.warning("The two runs were counted at different thresholds: count one of them anew.")
         return
     images = find_common(choice, first, second)
@@ -188,13 +190,28 @@ def render_difference(choice: Choice) -> None:
     bootstraps = find_bootstraps(choice, [first, second], images) if first != second else {}
     low, high = None, None
     if len(bootstraps) == 2:
-        paired = compare_bootstraps(bootstraps[first], bootstraps[second], "miou")
+        paired = compare_bootstraps(*(read_at(bootstraps[key], common) for key in (first, second)), "miou")
         low, high = paired.low, paired.high
     along = second if choice.runs[first].is_masks else first  # whose thresholds, or shares, the axis shows
-    curve = build_curve(choice, along, ours.miou - theirs.miou, low=low, high=high)
+    along = next(key for key in (along, first, second) if len(choice.summary(key).thresholds) == len(common))
+    ours, theirs = (summary.miou[find_places(summary.thresholds, common)] for summary in (ours, theirs))
+    curve = build_curve(choice, along, ours - theirs, low=low, high=high)
     curve = replace(curve, style=choice.styles[first])
     render_chart(charts.draw_difference(curve, **describe_axis()), f"mIoU of {names[first]} less {names[second]}")
     render_verdict(choice, bootstraps, names, first, second)
+
+
+def find_places(thresholds: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Find the places of wanted thresholds in a grid that has them."""
+    return np.abs(thresholds[None] - wanted[:, None]).argmin(axis=1)
+
+
+def read_at(bootstrap: Bootstrap, thresholds: np.ndarray) -> Bootstrap:
+    """Read the resampled curve of a run on fewer of its thresholds."""
+    places = find_places(bootstrap.thresholds, thresholds)
+    estimates, samples = (part | {"miou": part["miou"][..., places]}
+                          for part in (bootstrap.estimates, bootstrap.samples))
+    return replace(bootstrap, thresholds=thresholds, estimates=estimates, samples=samples)
 
 
 def find_common(choice: Choice, first: str, second: str) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ def render() -> None:
     choice = controls.render_choice(("normalisation", *MEASURES))
     if choice is None:
         return
+    choice = controls.leave_out_refined(choice)
+    if choice is None:
+        return
     render_claim(claims.write_evenness({choice.styles[key].label: choice.summary(key) for key in choice.runs}))
     controls.render_notes(choice)
     maps = replace(choice, runs={key: run for key, run in choice.runs.items() if not run.is_masks})

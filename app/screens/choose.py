@@ -22,6 +22,9 @@ def render() -> None:
     if choice is None:
         return
     controls.render_notes(choice)
+    choice = controls.leave_out_refined(choice)
+    if choice is None:
+        return
     choice = replace(choice, runs={key: run for key, run in choice.runs.items() if not run.is_masks})
     if not choice.runs:
         st.info("The chosen runs are finished masks: they have no threshold to choose. Choose a run with maps.",

@@ -10,6 +10,7 @@ from app.components.claim import render_claim
 from app.components.empty import render_no_images, render_no_runs
 from app.components.explore_list import NEXT, WAITS, choose_images
 from app.components.live import describe_peaks, load_live_scores
+from app.components.refined import render_refined
 from app.words import claims
 
 MOST_METHODS = 6
@@ -83,7 +84,7 @@ def render_image(runs: dict, choice: controls.Choice | None) -> None:
         return
     if choice is not None:
         meta = describe_whole(meta, choice)
-    render_live(meta, blob, f"{revision}|{choice and (choice.classes, choice.images)}")
+    render_live({**meta, "canRefine": True}, blob, f"{revision}|{choice and (choice.classes, choice.images)}", runs)
     canvases.prefetch_canvas(tuple(runs), st.session_state.get(NEXT, []), state.get("averaging"))
 
 
@@ -95,9 +96,11 @@ def describe_whole(meta: dict, choice: controls.Choice) -> dict:
 
 
 @st.fragment
-def render_live(meta: dict, blob, revision: str) -> None:
+def render_live(meta: dict, blob, revision: str, runs: dict) -> None:
     """Draw the canvas; a released threshold reruns this alone, unless the list waits for it on the server."""
     render_canvas(meta, blob, revision, on_release=ask_whole_page if st.session_state.get(WAITS) else None)
+    shown = {method["key"] for method in meta["methods"]} - set(state.get("hidden"))
+    render_refined({key: run for key, run in runs.items() if key in shown}, meta["image"])
     if st.session_state.pop(WHOLE, False):
         st.rerun()
 

@@ -62,3 +62,35 @@ def test_explore_shows_all_three(open_refined):
 @pytest.mark.parametrize("screen", ["activation", "choose", "figures", "data_and_runs", "images"])
 def test_other_screens_take_them(open_refined, screen):
     assert not open_refined(screen).exception
+
+
+@pytest.fixture
+def open_every(open_app, refined_root, tmp_path_factory, monkeypatch, group):
+    """Open a screen on AMN and AMN refined at every threshold, with the names of both."""
+    root = tmp_path_factory.mktemp("every")
+    shutil.copytree(refined_root / "amn", root / "amn")
+    assert main(["refine", "--run", str(root / "amn"), "--method", "crf", "--every", "--out", str(root / "every"),
+                 "--device", "cpu", "--workers", "1"]) == 0
+    monkeypatch.setenv("AMN_RUNS", str(root))
+    return lambda screen, **query: open_app(screen, data=group, **query)
+
+
+def test_curve_after_refinement_stands_beside_the_one_before(open_every):
+    at = open_every("curves")
+    assert not at.exception
+    traces = read_traces(at)
+    assert {"AMN", "AMN + CRF"} <= set(traces)
+    at = open_every("curves", view="difference")
+    assert not at.exception and all("different thresholds" not in warning.value for warning in at.warning)
+
+
+def test_screens_of_activation_say_that_a_refined_mask_has_none(open_every):
+    for screen in ("activation", "choose"):
+        at = open_every(screen)
+        assert not at.exception
+        assert any("no activation" in info.value for info in at.info)
+
+
+@pytest.mark.parametrize("screen", ["explore", "images", "figures", "data_and_runs"])
+def test_screens_open_beside_a_curve_after_refinement(open_every, screen):
+    assert not open_every(screen).exception

@@ -16,11 +16,13 @@ from app.charts.colour_maps import COLOUR_MAPS
 from app.components.live import read_scripts
 
 HERE = Path(__file__).parent
-SCRIPTS = ("model.js", "paint.js", "stage.js", "instrument.js", "readout.js", "controls.js", "main.js")
+SCRIPTS = ("model.js", "paint.js", "refined_layer.js", "stage.js", "instrument.js", "readout.js", "controls.js",
+           "main.js")
 STEPS = 200
 VIEW = ("layer", "colours", "opacity", "contour", "truth", "class", "swipe", "anchor", "contrast", "palette")
 CHOICES = {
-    "layer": ("heat", "mask", "errors", "seed", "photo"), "colours": COLOUR_MAPS, "palette": ("bright", "voc"),
+    "layer": ("heat", "mask", "errors", "seed", "crf", "pamr", "photo"), "colours": COLOUR_MAPS,
+    "palette": ("bright", "voc"),
 }
 NUMBERS = {"opacity": (0.1, 1.0), "contrast": (0.4, 2.5)}
 START = "canvas-start"
@@ -44,7 +46,8 @@ def render_canvas(
 
     Args:
         meta, blob: of `pack_image`; `meta` may bring ``scored`` (ids of the classes that are averaged),
-            ``averaging``, ``peaks`` and ``plateaus`` (`app.components.live.describe_peaks`), and ``missing``.
+            ``averaging``, ``peaks`` and ``plateaus`` (`app.components.live.describe_peaks`), ``missing``, and
+            ``canRefine`` where `app.components.refined` brings the layers after CRF and PAMR.
         revision: changes whenever they do. reserve: pixels of the window to leave free below.
         on_release: called after the view was stored.
     """

@@ -1,11 +1,13 @@
 // The bar above the pictures, and the keyboard.
 
-const LAYERS = { heat: "Heat map", mask: "Mask", errors: "Errors", seed: "Seed", photo: "Photo" };
+const LAYERS = { heat: "Heat map", mask: "Mask", errors: "Errors", seed: "Seed", crf: "After CRF", pamr: "After PAMR", photo: "Photo" };
 const LAYER_HELP = {
   heat: "Activation of the strongest class, or of one class",
   mask: "What is called foreground at the threshold",
   errors: "Right and wrong pixels at the threshold",
   seed: "Confident foreground, confident background and the unsure band between two thresholds",
+  crf: "The mask at the threshold, refined by a dense CRF; the nearest of 51 thresholds while dragging",
+  pamr: "The mask at the threshold, refined by PAMR; the nearest of 51 thresholds while dragging",
   photo: "Nothing over the photograph",
 };
 
@@ -42,6 +44,7 @@ function updateControls(app) {
   for (const button of app.root.querySelectorAll("[data-layer]")) {
     button.setAttribute("aria-checked", String(button.dataset.layer === view.layer));
     button.disabled = button.dataset.layer === "errors" && !model.hasTruth;
+    button.hidden = button.dataset.layer in REFINED && !model.meta.canRefine;
   }
   for (const name of TOGGLES) app.find(`button.${name}`).setAttribute("aria-pressed", String(view[name]));
   app.find("button.truth").disabled = !model.hasTruth;

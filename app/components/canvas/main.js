@@ -19,6 +19,8 @@ class Canvas {
     this.bench.addEventListener("move", this.follow);
     this.bench.addEventListener("key-up", this.released);
     this.bench.addEventListener("list", this.placed);
+    this.refined = () => { if (this.model && isRefined(this.view)) this.schedule("paint"); };
+    this.bench.addEventListener("refined", this.refined);
     this.observer = new ResizeObserver(() => this.schedule("layout"));
     this.observer.observe(root);
     this.onResize = () => this.schedule("layout");
@@ -92,6 +94,7 @@ class Canvas {
     const id = Number(Object.keys(this.model.meta.classNames).find((key) => this.model.meta.classNames[key] === this.view.class) || 0);
     this.view.classId = listTruthAndMaps(this).includes(id) ? id : 0;
     if (this.view.layer === "errors" && !this.model.hasTruth) this.view.layer = "mask";
+    if (isRefined(this.view) && !this.model.meta.canRefine) this.view.layer = "mask";
     if (!this.model.tables[this.view.colours]) this.view.colours = Object.keys(this.model.tables)[0];
     updateControls(this);
     buildReadout(this);
@@ -178,7 +181,8 @@ class Canvas {
   }
 
   nextLayer() {
-    const names = Object.keys(LAYERS).filter((name) => name !== "errors" || this.model.hasTruth);
+    const { hasTruth, meta } = this.model;
+    const names = Object.keys(LAYERS).filter((name) => (name !== "errors" || hasTruth) && (!(name in REFINED) || meta.canRefine));
     this.change({ layer: names[(names.indexOf(this.view.layer) + 1) % names.length] });
   }
 
@@ -220,6 +224,7 @@ class Canvas {
     this.bench.removeEventListener("move", this.follow);
     this.bench.removeEventListener("key-up", this.released);
     this.bench.removeEventListener("list", this.placed);
+    this.bench.removeEventListener("refined", this.refined);
     this.bench.dropKeys("canvas");
     this.bar.stop();
     this.observer.disconnect();

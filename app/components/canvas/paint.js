@@ -83,7 +83,7 @@ function vocColour(id) {
 function chooseColour(view, truth, label, state, model) {
   const a = view.opacity;
   if (view.layer === "errors") return state === "above" || state === "below" ? chooseError(view, truth, label, a) : CLEAR;
-  if (view.layer === "mask") return label && state === "above" ? plain(colourOf(model, view, label), a) : CLEAR;
+  if (view.layer === "mask" || isRefined(view)) return label && state === "above" ? plain(colourOf(model, view, label), a) : CLEAR;
   if (view.layer !== "seed") return CLEAR;
   if (state === "below") return plain(CERTAIN_BACKGROUND, a);
   if (state === "above") return label ? plain(colourOf(model, view, label), a) : plain(CERTAIN_BACKGROUND, a);
@@ -102,6 +102,11 @@ function chooseError(view, truth, label, alpha) {
 function paintMethod(method, model, view) {
   const { width, height } = model.meta;
   const out = method.out;
+  if (isRefined(view) && !method.isMasks) {
+    paintRefined(method, model, view);
+    method.context.putImageData(method.imageData, 0, 0);
+    return;
+  }
   const tables = buildTables(method, model, view);
   if (view.layer === "heat") {
     paintPlain(out, getPlane(method, view.classId, width * height), view.heatTable);

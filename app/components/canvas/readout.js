@@ -61,18 +61,31 @@ function buildToggle(app, method, i) {
 }
 
 function updateScores(app) {
-  app.scoreHead.textContent = `At ${app.threshold(app.view.t)}`;
-  app.scoreRows.forEach(({ cells, score }, i) => {
-    const now = score ? score.curve[app.view.t] : getForegroundShare(app, app.model.methods[i]);
-    cells[0].textContent = percent(now);
-    if (score) cells[3].textContent = score.best < 0 ? DASH : percent(score.curve[score.best] - now);
-  });
+  app.scoreHead.textContent = isRefined(app.view) ? `After ${REFINED[app.view.layer]}` : `At ${app.threshold(app.view.t)}`;
+  app.scoreRows.forEach((row, i) => updateScoreRow(app, row, app.model.methods[i]));
   for (const panel of app.panels) updateCaption(app, panel);
+}
+
+function updateScoreRow(app, { cells, score }, method) {
+  if (isRefined(app.view) && !method.isMasks) return updateRefinedRow(app, cells, score, method);
+  const now = score ? score.curve[app.view.t] : getForegroundShare(app, method);
+  cells[0].textContent = percent(now);
+  delete cells[0].dataset.at;
+  if (score) cells[3].textContent = score.best < 0 ? DASH : percent(score.curve[score.best] - now);
+}
+
+// The threshold of the mask that is shown stands over it: while dragging it is the nearest one that is there.
+function updateRefinedRow(app, cells, score, method) {
+  const found = findRefined(method, app.model, app.view);
+  const value = found && score ? percent(scoreRefined(found, method, app.model, app.view.classId)) : "";
+  cells[0].textContent = found ? value || DASH : "…";
+  cells[0].dataset.at = found ? ` at ${app.threshold(found.step)}` : "";
+  if (score) cells[3].textContent = DASH;
 }
 
 function updateCaption(app, panel) {
   if (panel.method === undefined) return;
-  const text = (i) => app.scoreRows[i].cells[0].textContent;
+  const text = (i) => app.scoreRows[i].cells[0].textContent + (app.scoreRows[i].cells[0].dataset.at || "");
   panel.score.textContent = panel.kind === "swipe" ? `${text(panel.method)} | ${text(panel.other)}` : text(panel.method);
 }
 
@@ -128,7 +141,8 @@ function updateValueRow(app, method, cells, p) {
     cells[k + 1].textContent = p < 0 || row < 0 ? DASH : app.threshold(Math.min(app.model.last, method.bins[row * pixels + p]));
   });
   const winner = method.classIds[method.strongest[p]] || 0;
-  const decided = p >= 0 && method.top[p] > app.view.t ? winner : 0;
+  const refined = isRefined(app.view) && !method.isMasks ? findRefined(method, app.model, app.view) : null;
+  const decided = p < 0 ? 0 : refined ? refined.labels[p] : method.top[p] > app.view.t ? winner : 0;
   cells[app.shownClasses.length + 1].textContent = p < 0 ? DASH : app.className(decided);
 }
 
