@@ -53,10 +53,23 @@ def count(config: CountConfig) -> Path:
     parts = list(run_chunks(work, shard, "count", choose_workers(config, shard), chunk=64))
     counts = gather_counts(run, merge_counts(parts or [work(())]))
     if is_main():
+        refuse_no_class(counts, spec)
         save_counts(run.counts_path, counts)
         remember_protocol(run, spec, split, len(ids), scoring)
     wait_for_all()
     return run.counts_path
+
+
+def refuse_no_class(counts: Counts, spec: str) -> None:
+    """Refuse ground truth in which no image has a pixel of a class: every score of it would mean nothing.
+
+    Raises:
+        DataError: there is no such pixel.
+    """
+    if not (counts.decision_gt > 0).any():
+        raise DataError(
+            f"{spec}: the ground truth of all {len(counts.image_ids)} images holds no pixel of a class, so nothing can "
+            "be scored; write 1 and up for the classes (255 is left out)")
 
 
 def gather_counts(run: Run, counts: Counts) -> Counts:

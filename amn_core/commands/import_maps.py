@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.commands.count import refuse_no_class
 from amn_core.commands.import_checks import check_files, check_ground_truth, check_maps, choose_numbering, spread
 from amn_core.commands.import_plan import ImportConfig, ImportPlan
 from amn_core.commands.import_report import build_meta, build_report
@@ -283,10 +284,7 @@ def finish_import(plan: ImportPlan, dataset: Dataset, folder: MapFolder) -> dict
         raise FormatError(f"{plan.config.data}: no image of the split {plan.config.split} has ground truth to count on")
     present = set(counts.image_ids)
     counts = counts.select([image_id for image_id in dataset.ids if image_id in present])
-    if not (counts.decision_gt > 0).any():
-        raise FormatError(
-            f"{plan.config.data}: the ground truth of all {len(counts.image_ids)} images holds no pixel of a class, so "
-            "nothing can be scored; write 1 and up for the classes (255 is left out)")
+    refuse_no_class(counts, plan.config.data)
     save_counts(Path(plan.out) / "counts.npz", counts)
     scoring = choose_scoring(plan.config, dataset)
     meta = build_meta(plan.config, plan.recognised, dataset, len(counts.image_ids), scoring)

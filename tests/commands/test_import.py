@@ -356,7 +356,7 @@ def test_ground_truth_without_a_class_is_an_error(data, maps, tmp_path):
     for image_id in IDS:
         labels = truth(data, image_id)
         save_mask(Path(data.partition(":")[2]) / "masks" / f"{image_id}.png", np.where(labels > 0, 255, 0))
-    with pytest.raises(FormatError, match="of all 6 images holds no pixel of a class"):
+    with pytest.raises(ValueError, match="of all 6 images holds no pixel of a class"):
         run_import(config(data, maps, tmp_path))
 
 
