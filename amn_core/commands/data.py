@@ -28,6 +28,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     check.add_argument("data", help="data set, such as voc:ROOT")
     check.add_argument("--workers", type=int, default=0, help="processes; 0 for one a core where there is much to do")
     check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument("--out", default="", help="file to write the report to as well, as JSON")
     for action in (check, preview):
         action.add_argument("--split", default="train", help="split or path of a list (default: train)")
     check.set_defaults(handle=check_data)
@@ -41,8 +42,11 @@ def check_data(options: argparse.Namespace) -> None:
         ValueError: something makes the data unusable.
     """
     from amn_core.data.check import check_dataset, format_check
+    from amn_core.formats.files import write_json
 
     report = check_dataset(options.data, options.split, options.workers)
+    if options.out:
+        write_json(Path(options.out), report)
     print(json.dumps(report) if options.json else format_check(report))
     if report["errors"]:
         errors = [finding["text"] for finding in report["findings"] if finding["is_error"]]

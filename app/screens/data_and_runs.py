@@ -6,7 +6,7 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from app import controls, roots, state
 from app.cache import runs as cached
-from app.components import add_forms, get_data, import_form
+from app.components import add_forms, check_form, get_data, import_form
 from app.official_runs import describe_item
 from app.words import provenance
 from app.words.comparability import find_differences
@@ -120,6 +120,7 @@ def render_ways() -> None:
         return
     get_data.render_get()
     add_forms.render_add()
+    check_form.render_check()
     import_form.render_import()
 
 

@@ -1,4 +1,4 @@
-"""The table of what is read, in the README, is the one that the readers' own lists make."""
+"""The table of what is read, in amn_core's README, is the one that the readers' own lists make."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from amn_core.formats.kinds import format_kinds, list_kinds
 from amn_core.formats.map_folder import MAP_SUFFIXES
 from amn_core.formats.numbering import NUMBERINGS
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "amn_core" / "README.md"
 
 
 def test_readme_has_the_table_that_the_code_makes():
