@@ -125,6 +125,19 @@ def test_readme_prints_the_chain_with_resnet_as_compare_gives_it() -> None:
                         *(f"{run[key]:.3f}" for key in keys)]
 
 
+def test_readme_prints_twenty_classes_as_compare_gives_them() -> None:
+    runs = compare(CompareConfig(runs=(str(ROOT / "voc" / "cam"), str(ROOT / "voc" / "amn")), intervals=True))["runs"]
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("| run | at | peak mIoU | 95 % | oracle |")) + 2
+    for run, line in zip(runs, lines[first:first + 2], strict=True):
+        _, at, peak, interval, oracle, *rest = [cell.strip() for cell in line.split("|")[1:-1]]
+        low, high = run["peak_interval"]
+        assert (at, peak, oracle) == (
+            f"{run['peak_threshold']:.3f}", write_points(run["peak_miou"]), write_points(run["oracle_miou"]))
+        assert interval == f"{write_points(low)} to {write_points(high)}"
+        assert rest == [f"{run[key]:.3f}" for key in ("plateau", "plateau_share", "gap", "auc", "imbalance")]
+
+
 def write_points(value: float, sign: str = "") -> str:
     return f"{100 * value:{sign}.1f}".replace("-", "−")
 
