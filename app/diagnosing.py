@@ -1,6 +1,7 @@
 """What the screen Diagnose works with: the form's values and dropped files to a job, and its result. No Streamlit."""
 
 import io
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,14 @@ from amn_core.commands.import_plan import ImportConfig
 from amn_core.diagnose.published import FIGURES
 from amn_core.diagnose.search import parse_target
 from amn_core.formats.files import read_json
-from amn_core.jobs import Job, find_jobs_root, list_jobs, start_job
+from amn_core.jobs import Job, find_jobs_root, list_jobs, read_log, start_job
 from amn_core.options import format_command
 from app import imports
 
 COMMAND = "diagnose"
 SUFFIXES = (".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".png")
 MOST_FILES, MOST_BYTES = 5000, 1 << 29
+FIRST = re.compile(r"from \d+ of [\d,]+ images, (?:likely|nearest): [^\r\n]*")
 OWN = "a number of my own"
 PUBLISHED = {OWN: None} | {figure.label: figure for figure in FIGURES}
 
@@ -162,6 +164,12 @@ def write_files(folder: Path, unpacked: Sequence[tuple[PurePosixPath, bytes]]) -
 def list_diagnoses() -> list[Job]:
     """List the jobs that diagnose, the newest first."""
     return [job for job in list_jobs(find_jobs_root()) if job.words[:1] == (COMMAND,)]
+
+
+def read_first(job: Job) -> str:
+    """Read what a sample said, while the rest is counted; empty before that."""
+    found = [match.group() for match in map(FIRST.search, read_log(job.path)) if match]
+    return found[-1] if found else ""
 
 
 def read_result(job: Job) -> dict[str, Any] | None:

@@ -10,7 +10,6 @@ from amn_core.data import DataError
 from amn_core.diagnose.counting import normalise
 from amn_core.diagnose.readings import IGNORED, NORMALISATIONS, PLANES, RULES, SIZES, Choices, Reading
 from amn_core.diagnose.sources import Assigned, Source, assign_planes, choose_sample, is_fixed, recognise_source
-from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import KEYS_ONLY, RawMap
 from amn_core.formats.numbering import COCO_ONLY, NUMBERINGS, Sample, rate_mask
 from amn_core.formats.readings import number_classes
@@ -189,24 +188,31 @@ def allow_masks(source: Source, ids: Sequence[str]) -> Allowed:
     is_coco = n_classes == len(COCO_CLASSES)
     samples = [Sample(i, lambda numbering, i=i: source.read_mask(i, numbering), source.labels(i)) for i in ids]
     names = ["stored"] if source.run else [n for n in NUMBERINGS if is_coco or n not in COCO_ONLY]
-    agreement, values = {}, set()
+    agreement = {}
     for name in names:
         points = [rate_mask(sample, name, n_classes)[0] for sample in samples]
         if name == "stored" or np.mean([point >= 0 for point in points]) >= MOST:
             agreement[name] = float(np.mean([point == 1 for point in points]))
-    for sample in samples:
-        try:
-            values |= set(np.unique(sample.load("stored")).tolist())
-        except (FormatError, DataError):
-            continue
     others = [n for n, share in agreement.items() if n != "stored" and share > agreement["stored"] + CLEARLY]
+    has_unsure = any(holds_unsure(samples, name) for name in ("stored", *others))
     choices = Choices(
         images=tuple(source.lists), ground_truth=tuple(source.masks), numbering=("stored", *others),
         background=("masks:masks",), size=find_sizes(source, ids, None),
         ignored=find_ignored(source, ids),
-        unsure=("background", "left out", "error") if IGNORE_INDEX in values else ("background",))
+        unsure=("background", "left out", "error") if has_unsure else ("background",))
     weights = {("numbering", name): SUPPORTED for name in others}
     return Allowed(choices, weights, None, agreement, find_untried(source, choices))
+
+
+def holds_unsure(samples: Sequence[Sample], numbering: str) -> bool:
+    """Tell whether some of the masks hold unsure pixels under a numbering."""
+    for sample in samples:
+        try:
+            if (sample.load(numbering) == IGNORE_INDEX).any():
+                return True
+        except DataError:  # FormatError is one
+            continue
+    return False
 
 
 def allow_counts(source: Source) -> Allowed:

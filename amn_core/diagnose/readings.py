@@ -1,4 +1,4 @@
-"""How files may be read and scored: one value for each of nine choices, and the words for them."""
+"""How files may be read and scored: one value for each choice, and the words for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -33,8 +33,6 @@ AVERAGING_WORDS = {
     "irn": "irn: over classes with a pixel in either", "seam": "seam: over all classes, absent ones as 0",
     "toco": "toco: over classes of the ground truth",
 }
-# Rules of background that leave no threshold to choose.
-UNCUT = frozenset(RULES) - {"constant"}
 
 
 @dataclass(frozen=True)

@@ -104,11 +104,10 @@ class Found:
     """What a search found.
 
     Attributes:
-        base: score at first, (3,). answers: explanations, the cheapest first. sure: 0 to 1, of the first.
+        answers: explanations, the cheapest first. sure: 0 to 1, of the first.
         reachable: the highest mIoU of all readings tried. nearest: that nearest to the target.
     """
 
-    base: np.ndarray
     answers: tuple[Explanation, ...]
     sure: float
     reachable: float
@@ -196,9 +195,7 @@ def search(
     cloud = Cloud(np.concatenate(costs), np.concatenate(scores))
     found.sort(key=lambda one: (round(one.cost, 6), one.oddness, one.miss))
     sure = 1 - share_reached(cloud, found[0].cost, target) if found else 0.0
-    base_curve = board.curve(base) if adjust is None else adjust(base, board.curve(base))
-    return Found(base_curve[board.find_cut(base)], tuple(found), sure,
-                 float(np.nanmax(cloud.scores[:, 0], initial=0)), near)
+    return Found(tuple(found), sure, float(np.nanmax(cloud.scores[:, 0], initial=0)), near)
 
 
 def measure_oddness(allowed: Allowed, reading: Reading) -> int:

@@ -10,10 +10,11 @@ import numpy as np
 from amn_core.data import DataError, Dataset, load_dataset, name_ground_truth
 from amn_core.data.voc import MASK_FOLDERS, find_voc_folder
 from amn_core.diagnose.readings import spread
+from amn_core.formats.errors import FormatError
 from amn_core.formats.foreign import Layout, RawMap
 from amn_core.formats.map_folder import MapFolder, open_map_folder
 from amn_core.formats.maps import LEVELS, load_stored_map
-from amn_core.formats.masks import load_mask
+from amn_core.formats.masks import load_mask, load_swapped_mask
 from amn_core.formats.numbering import load_numbered
 from amn_core.formats.readings import Reading as Keys
 from amn_core.formats.readings import find_size, plan_planes
@@ -109,11 +110,34 @@ class Source:
         if self.run is None:
             path = self.folder.files[image_id][0][1]
             if numbering == "stored":  # strange values are no error here: they are what is looked for
-                return load_mask(path)
+                return load_strange_mask(path)
             return load_numbered(path, len(self.class_names), numbering, self.labels(image_id))
         levels, class_ids, _ = load_stored_map(self.run.map_path(image_id))
         padded = np.concatenate([np.zeros((1, *levels.shape[1:]), np.uint8), levels])
         return np.concatenate([[0], class_ids])[padded.argmax(axis=0)].astype(np.uint8)
+
+
+def load_strange_mask(path: Path) -> np.ndarray:
+    """Load a mask as it is written; colours that are VOC's with red and blue exchanged give what they look like.
+
+    255 in such colours looks like nothing: it becomes a value that no list of classes has.
+    """
+    try:
+        return load_mask(path)
+    except FormatError:
+        return SWAPPED[load_swapped_mask(path)]
+
+
+def build_swapped() -> np.ndarray:
+    """Build the table (256,) uint8 from a label to the one whose colour of VOC has its red and blue exchanged."""
+    labels = np.arange(256)
+    red, blue = labels & 0b001001, labels & 0b100100
+    table = (labels & 0b010010) | (red << 2) | (blue >> 2)
+    return np.where(labels < 64, table, STRANGE).astype(np.uint8)
+
+
+STRANGE = 254
+SWAPPED = build_swapped()
 
 
 def scale_planes(planes: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from amn_core.diagnose.curve import Fit, Pasted
 from amn_core.diagnose.diagnosis import Diagnosis
 from amn_core.diagnose.published import CUTS
 from amn_core.diagnose.readings import CHANGES, Reading, word_ends, word_value
-from amn_core.diagnose.search import SHARE, Explanation, Step, are_same, build_path
+from amn_core.diagnose.search import SHARE, Explanation, Step, Target, are_same, build_path
 
 UNTOLD = "one number does not tell: give --precision and --recall of the number that you compare with"
 
@@ -80,7 +80,7 @@ def write_message(found: Diagnosis) -> str:
     yours = f"{100 * found.score[0]:.1f}"
     if found.target is None:
         return f"{yours} on {found.images:,} images; {len(found.findings) or 'nothing'} suspicious"
-    target = f"{100 * found.target.numbers[0]:.1f}"
+    target = word_target(found.target)
     if not found.found.answers:
         nearest = f"{100 * found.found.nearest.score[0]:.1f}"
         reach = f"{100 * found.found.reachable:.1f}"
@@ -91,6 +91,13 @@ def write_message(found: Diagnosis) -> str:
         return (f"{UNTOLD if found.target.is_single else 'these numbers do not tell'}. Yours is {yours}; explanations "
                 f"as simple as the simplest would reach {share:.0%} of all other targets too (more than {SHARE:.0%})")
     return write_path(found.path, found.score[0], found.found.answers[0].score[0], found.board.is_masks)
+
+
+def word_target(target: Target) -> str:
+    """Word a target: mIoU, and precision and recall where they are given."""
+    named = zip(target.numbers, ("", "precision", "recall"), strict=True)
+    parts = [f"{name} {100 * number:.1f}".strip() for number, name in named if number == number]
+    return " with ".join([parts[0], " and ".join(parts[1:])]) if parts[1:] else parts[0]
 
 
 def write_path(path: Sequence[Step], yours: float, reached: float, is_masks: bool) -> str:

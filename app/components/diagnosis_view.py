@@ -20,6 +20,9 @@ def render_job(job: Job) -> None:
         found = read_progress(job.path / PROGRESS)
         stage = STAGES.get(found.get("what", ""), "looking at the files")
         st.progress(found.get("share", 0.0), text=f"Diagnosing: {stage}")
+        first = diagnosing.read_first(job)
+        if first:
+            st.info(escape(first[:1].upper() + first[1:]), icon=":material/hourglass_top:")
         return
     if job.error:
         st.error(escape(job.error), icon=":material/error:")

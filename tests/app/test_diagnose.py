@@ -112,6 +112,14 @@ def test_pictures_outside_of_the_result_are_not_shown(tmp_path, damaged):
     assert diagnosing.read_result(job) is None
 
 
+def test_what_a_sample_says_is_read_from_the_log(damaged):
+    job = wait_for(diagnosing.start(diagnosing.build_config(damaged[1], False)))
+    assert diagnosing.read_first(job) == ""
+    with (job.path / "log.txt").open("a", encoding="utf-8") as log:
+        log.write("sample: 100%\nfrom 48 of 1,464 images, likely: 255 an error\nyours: 3%\r")
+    assert diagnosing.read_first(job) == "from 48 of 1,464 images, likely: 255 an error"
+
+
 def test_claim_chains_the_points():
     steps = [{"points": 4.1}, {"points": -1.9}]
     assert write_claim({"yours": 0.423, "steps": steps}) == "Yours 42.3 ──+4.1──▶ 46.4 ──−1.9──▶ 44.5"

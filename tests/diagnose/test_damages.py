@@ -46,12 +46,13 @@ def test_readings_score_what_an_argmax_scores(name, tmp_path):
     np.testing.assert_allclose(opened.board.score(right), score, atol=2e-4)
 
 
-@pytest.mark.parametrize("names", [("keys from 1", "255 an error"), ("first plane", "cut")])
+@pytest.mark.parametrize("names", [
+    ("keys from 1", "255 an error"), ("first plane", "cut"), ("masks: blue and red", "masks: 255 left out")])
 def test_two_damages_are_named_in_the_order_of_reading(names, tmp_path):
     case, score, opened = open_case(names, 1002, tmp_path)
     found = answer(opened, parse_target(*print_numbers(score)))
     assert names_truth(case, found)
-    order = ["numbering", "background", "ignored", "cut"]
+    order = ["numbering", "background", "ignored", "unsure", "cut"]
     assert [step.name for step in found.path] == sorted(case.truth, key=order.index)
 
 
