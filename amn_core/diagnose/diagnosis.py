@@ -131,7 +131,7 @@ def count_base(opened: Opened) -> None:
     if source.counts is None:
         opened.count([pixels], source.ids, "yours")
         supported = opened.allowed.find_supported(base)
-        opened.count([find_pixels(supported, source.is_masks)], source.dataset.ids, "yours")
+        opened.count([find_pixels(supported, source.is_masks)], source.ids, "yours")
     else:
         board.countings[pixels] = convert_counts(source.counts, source.is_masks)
     opened.allowed = replace(opened.allowed, choices=drop_equal_averagings(board, opened.allowed, base))
@@ -240,8 +240,14 @@ def sample_readings(opened: Opened) -> Board:
 
 
 def count_leading(opened: Opened, readings: Sequence[Reading]) -> None:
-    """Count all images of the list under every single change of pixels, and under the first of the leading readings."""
+    """Count all images of the list under every single change of pixels, and under the first of the leading readings.
+
+    Those that lead on another list are counted on all lists.
+    """
     is_masks = opened.board.is_masks
+    first = readings[:LEADERS]
+    opened.count([find_pixels(one, is_masks) for one in first if one.images != opened.base.images], opened.source.ids,
+                 "readings")
     single = list_pixels(opened.allowed, opened.base, 1, is_masks)
     leading = dict.fromkeys(find_pixels(reading, is_masks) for reading in readings)
     own = opened.board.lists[opened.base.images]
