@@ -1,0 +1,27 @@
+"""bench app drives the real page and says what a user waits for."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from amn_core.bench.page import BROWSERS, BenchAppConfig, format_app
+
+
+def test_bench_app_refuses_to_measure_nothing():
+    with pytest.raises(ValueError, match="at least 1"):
+        BenchAppConfig(images=0)
+
+
+def test_bench_app_sends_nothing_while_dragging_and_writes_every_number():
+    pytest.importorskip("playwright.sync_api")
+    if not any(map(shutil.which, BROWSERS)):
+        pytest.skip("needs chromium on the PATH")
+    command = [sys.executable, "-m", "amn_core", "bench", "app", "--images", "1", "--json"]
+    result = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=280).stdout)
+    assert result["explore"]["messages"] == result["curves"]["messages"] == 0
+    assert result["explore"]["repaints"] > 100 and result["next_image_ms"] > 0
+    text = format_app(result)
+    assert text.count("\n") == 11 and f"{result['release_ms']:.2f}" in text
