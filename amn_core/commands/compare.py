@@ -96,7 +96,8 @@ def describe_run(run: Run, counts: Counts, terms: Terms) -> dict[str, Any]:
 
 def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:
     """Choose the images to score: those of a list, else all that were counted; of these all or every other."""
-    chosen = tuple(read_id_list(Path(config.images))) if config.images else counts.image_ids
+    known = set(counts.image_ids)
+    chosen = read_id_list(Path(config.images), known.__contains__) if config.images else counts.image_ids
     return {"all": chosen, "even": chosen[::2], "odd": chosen[1::2]}[config.part]
 
 

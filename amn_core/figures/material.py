@@ -148,7 +148,8 @@ def keep_common(counts: Sequence[Counts], listed: str) -> tuple[list[Counts], in
     Returns:
         The counts, and how many images of some run were left out because another lacks them.
     """
-    asked = set(read_id_list(Path(listed))) if listed else set().union(*(one.image_ids for one in counts))
+    known = set().union(*(one.image_ids for one in counts))
+    asked = set(read_id_list(Path(listed), known.__contains__)) if listed else known
     common = set(counts[0].image_ids).intersection(*(one.image_ids for one in counts), asked)
     if not common:
         raise ValueError("the runs have no image in common: draw runs of one data set and split")

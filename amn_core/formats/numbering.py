@@ -170,9 +170,10 @@ class Diagnosis:
 
     def describe(self, what: str = "masks") -> str:
         """Describe it in a sentence."""
-        text = f"classes that the image labels do not hold are in {self.strays} of {self.files} {what}"
-        text += f", and {self.unread} cannot be read as labels" if self.unread else ""
-        text += f" ({self.share:.0%}), such as {self.example}"
+        strange = f"classes that the image labels do not hold are in {self.strays} of {self.files} {what}"
+        unread = f"{self.unread} of {self.files} {what} cannot be read as labels"
+        parts = [text for text, count in ((strange, self.strays), (unread, self.unread)) if count]
+        text = f"{', and '.join(parts)} ({self.share:.0%}), such as {self.example}"
         if not self.cause:
             return text
         return f"{text}; read {WORDS[self.cause]}, {self.explained} of {self.files} agree"
