@@ -5,16 +5,19 @@ No path ever comes from a URL: a run is chosen by its key among those that were 
 
 import os
 from pathlib import Path
+from typing import Any
 
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.answers import NAME
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import Run, load_run
+from amn_core.jobs import scan_jobs
 from app.official_runs import build_run, write_item
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ADDED = REPOSITORY / "runs" / "added.json"
 DEPTH = 4
+KINDS = ("runs", "data", "official", "hidden")
 
 
 def list_run_roots() -> tuple[Path, ...]:
@@ -39,13 +42,21 @@ def list_data_specs() -> tuple[str, ...]:
 
 
 def load_added() -> dict[str, list[str]]:
-    """Load what was added on the screen: ``runs``, folders; ``data``, specs; ``official`` (`app.official_runs`)."""
+    """Load what was added on the screen: ``runs``, folders; ``data``, specs; ``official`` (`app.official_runs`).
+
+    ``hidden`` are files that cannot be read, and shall not be named any more.
+    """
     try:
         stored = read_json(ADDED)
     except ValueError:
         stored = {}
     stored = stored if isinstance(stored, dict) else {}
-    return {kind: [str(item) for item in stored.get(kind, [])] for kind in ("runs", "data", "official")}
+    return {kind: [item for item in as_list(stored.get(kind)) if isinstance(item, str) and "\0" not in item] for kind in KINDS}
+
+
+def as_list(value: Any) -> list:
+    """Take a value for a list; what is none counts as empty."""
+    return value if isinstance(value, list) else []
 
 
 def add_run_root(folder: str) -> Path:
@@ -112,27 +123,42 @@ def is_bundled(run: Run) -> bool:
 
 
 def find_runs() -> dict[str, Run]:
-    """Find every readable run by its key: its path below its root, or the root's own name.
+    """Find every readable run by its key (`scan_runs`)."""
+    return scan_runs()[0]
 
-    Where two roots have the same key, the later gets a number: the key is what a URL says.
+
+def find_faults() -> dict[Path, str]:
+    """Find the descriptions of runs and jobs that cannot be read, and what is wrong with each; not the hidden ones."""
+    jobs = scan_jobs(Path(os.environ.get("AMN_JOBS") or REPOSITORY / "jobs"))[1]
+    hidden = set(load_added()["hidden"])
+    return {path: fault for path, fault in (scan_runs()[1] | jobs).items() if str(path) not in hidden}
+
+
+def scan_runs() -> tuple[dict[str, Run], dict[Path, str]]:
+    """Find every readable run by its key, and what is wrong with the others by their file.
+
+    The key is a run's path below its root, or the root's own name. Where two roots have the same key, the later gets
+    a number: the key is what a URL says.
     """
     runs: dict[str, Run] = {}
+    faults: dict[Path, str] = {}
     for root in list_run_roots():
         for folder in find_run_folders(root):
             key = folder.relative_to(root).as_posix() if folder != root else root.name
             if folder not in {run.path for run in runs.values()}:
-                add_run(runs, key, folder)
+                add_run(runs, key, folder, faults)
     for run in filter(None, map(build_run, load_added()["official"])):
         put_run(runs, f"{run.path.parent.name}/{run.method}", run)
-    return runs
+    return runs, faults
 
 
-def add_run(runs: dict[str, Run], key: str, folder: Path) -> None:
-    """Open a run and put it under a free key; a folder that cannot be read is passed over."""
+def add_run(runs: dict[str, Run], key: str, folder: Path, faults: dict[Path, str]) -> None:
+    """Open a run and put it under a free key; what is wrong with one that cannot be read is noted by its file."""
     try:
         put_run(runs, key, load_run(folder))
-    except ValueError:
-        return
+    except ValueError as error:
+        path = folder / "run.json"
+        faults[path] = str(error).removeprefix(f"{path}: ")
 
 
 def put_run(runs: dict[str, Run], key: str, run: Run) -> None:

@@ -1,5 +1,6 @@
 """What the screen Train works with: which fields its form has, and how they become a command. No Streamlit."""
 
+import math
 import shlex
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -102,7 +103,18 @@ def start(config: ReproduceConfig) -> Job:
 
 def read_values(job: Job) -> dict[str, Any]:
     """Read the values of the form that started a job, for another like it."""
-    return {name: value for name, value in job.config.items() if name in list_fields()}
+    known = list_fields()
+    return {name: value for name, value in job.config.items() if name in known and is_value(value, known[name])}
+
+
+def is_value(value: Any, field: Field) -> bool:
+    """Whether a value fits a field: of its type, one of its choices if it has some, and a number not out of bounds."""
+    if field.kind is bool or isinstance(value, bool):
+        return field.kind is bool and isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and math.isfinite(value) and LEAST.get(field.name, -1e9) <= value <= 1e9
+    fits = {int: is_number and isinstance(value, int), float: is_number, str: isinstance(value, str)}
+    return (value is None and field.default is None) or (
+        fits.get(field.kind, False) and (not field.choices or value in field.choices))
 
 
 def write_duration(seconds: float) -> str:

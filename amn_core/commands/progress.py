@@ -30,7 +30,18 @@ def find_out(job: Job) -> Path:
 
 
 def list_stages(job: Job) -> list[Stage]:
-    """List the stages of a job in order: of a reproduction all, of a training or another command one."""
+    """List the stages of a job in order: of a reproduction all, of a training or another command one.
+
+    Words that no command of ours has are one stage.
+    """
+    try:
+        return list_known_stages(job)
+    except (ValueError, OSError):
+        return [Stage(job.words[0], job.path, float(job.state == "done"))]
+
+
+def list_known_stages(job: Job) -> list[Stage]:
+    """List the stages of a job whose words are those of a command."""
     out, command = find_out(job), job.words[0]
     if command == "train":
         return [measure_training(f"train {job.words[1]}", out)]
@@ -58,7 +69,7 @@ def measure_step(step: Step, out: Path) -> Stage:
 def find_methods(job: Job) -> tuple[str, ...]:
     """Find the methods that a reproduction measures."""
     words = list(job.words)
-    if "--methods" in words:
+    if "--methods" in words[:-1]:
         return complete_methods(words[words.index("--methods") + 1].split(","))
     return complete_methods(ReproduceConfig().methods.split(","))
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+LARGEST_JSON = 64 * 2**20  # bytes
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NUMBERS = itertools.count()  # tell the files apart that the threads of this process write
 
@@ -76,10 +77,17 @@ def read_json(path: Path) -> Any:
         ValueError: no such file, or not JSON; the message names the file.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= LARGEST_JSON else b""
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ValueError(f"{path}: not readable ({error.strerror}); restore or remove it") from None
+    if size > LARGEST_JSON:
+        raise ValueError(f"{path}: {size / 2**20:.0f} MiB are too much for a description; remove it")
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not readable as JSON ({error}); restore or remove it") from None
 
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amn_core import __version__
-from amn_core.constants import METHOD_LABELS, METHODS
+from amn_core.constants import METHOD_LABELS
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.maps import load_map
+from amn_core.formats.run_checks import describe_fault
 
 if TYPE_CHECKING:
     from amn_core.sweep.counts import Counts
@@ -30,7 +31,6 @@ FORMAT_VERSION = 1
 WITHOUT_ROOT = ("scenes", "photos")  # data that come with the package and its dependencies
 SCORING_NOTE = "scoring.json"
 REFINED = "refined"
-REQUIRED = ("name", "method", "data", "split", "class_names", "protocol")
 
 
 @dataclass(frozen=True)
@@ -144,12 +144,9 @@ def load_run(path: str | Path) -> Run:
     meta = read_json(path / "run.json")
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ValueError(f"{path / 'run.json'}: not the description of a run")
-    if meta.get("version", 0) > FORMAT_VERSION:
-        raise ValueError(f"{path / 'run.json'}: written by a newer version; update this package")
-    missing = [key for key in REQUIRED if key not in meta]
-    if missing or meta["method"] not in METHODS:
-        wrong = f"lacks {', '.join(missing)}" if missing else f"has the unknown method {meta['method']!r}"
-        raise ValueError(f"{path / 'run.json'}: {wrong}")
+    fault = describe_fault(meta, FORMAT_VERSION)
+    if fault:
+        raise ValueError(f"{path / 'run.json'}: {fault}")
     return Run(path, meta)
 
 

@@ -9,6 +9,9 @@ from amn_core.formats.counts import load_counts
 from amn_core.formats.files import read_json
 from amn_core.sweep.counts import Counts
 
+WHOLE = ("step", "steps", "epoch", "loss", "loss_smooth", "lr", "images_per_second", "time")
+LATEST = 2**35  # seconds since 1970; what is later is no date of ours
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -43,21 +46,39 @@ class Probe:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Read a metrics.jsonl, one entry a step, in order.
 
-    A line that is not whole, as the writer leaves it when it is killed, is passed over; steps that were
-    done again after a resume count once, as they were done last.
+    A line that is not whole, as the writer leaves it when it is killed, or that says what no training writes is
+    passed over; steps that were done again after a resume count once, as they were done last.
     """
     try:
         lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
+    except OSError:
         return []
-    entries: dict[float, dict[str, Any]] = {}
+    entries: dict[int, dict[str, Any]] = {}
     for line in lines:
-        try:
-            entry = json.loads(line)
+        entry = read_entry(line)
+        if entry:
             entries[entry["step"]] = entry
-        except (ValueError, KeyError, TypeError):
-            continue
     return [entries[step] for step in sorted(entries)]
+
+
+def read_entry(line: bytes) -> dict[str, Any]:
+    """Read a line of a metrics.jsonl; empty if it is not whole or says what no training writes."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(entry, dict) or not all(is_number(entry.get(key)) for key in WHOLE):
+        return {}
+    is_step = isinstance(entry["step"], int) and 0 < entry["step"] <= entry["steps"] and 0 <= entry["time"] < LATEST
+    return entry if is_step and is_number(entry.get("memory", 0)) else {}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number that a training could have measured: no truth value, not beyond all bounds.
+
+    A loss may be NaN, or infinite.
+    """
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53)
 
 
 def load_probe(folder: Path) -> Probe | None:
@@ -66,6 +87,15 @@ def load_probe(folder: Path) -> Probe | None:
         meta = read_json(folder / "probe" / "probe.json")
     except ValueError:
         return None
-    counted = (folder / "probe").glob("epoch-*/counts.npz")
-    epochs = sorted(int(path.parent.name.removeprefix("epoch-")) for path in counted)
+    if not isinstance(meta, dict) or not all(is_ids(meta.get(key)) for key in ("images", "shown")):
+        return None
+    counted = (path.parent.name.removeprefix("epoch-") for path in (folder / "probe").glob("epoch-*/counts.npz"))
+    epochs = sorted(int(number) for number in counted if number.isascii() and number.isdigit())
     return Probe(folder / "probe", meta, tuple(epochs)) if epochs else None
+
+
+def is_ids(value: Any) -> bool:
+    """Whether a value is a list of ids that are file names."""
+    return isinstance(value, list) and all(
+        isinstance(one, str) and one not in ("", ".", "..") and not any(sign in one for sign in "/\\\0")
+        for one in value)

@@ -8,16 +8,15 @@ know how it stands reads its folder; whoever wants to change it leaves a file th
 - `runner`     the process that looks after one job
 - `devices`    whose turn it is on which device
 - `processes`  which process is meant, though ids are given out again
-- `progress`   how far a training has come, and what it has shown on the way
-- `checks`     what to look at before one starts
+- `checks`     what a job's files must look like before anything else reads them
 """
 
 from amn_core.formats.trainings import read_metrics
 from amn_core.jobs.control import delete_job, resume_job, start_job, stop_job, wait_for_job
 from amn_core.jobs.devices import count_gpus
-from amn_core.jobs.folder import Job, describe_job, find_job, find_jobs_root, list_jobs, load_job, read_log
+from amn_core.jobs.folder import Job, describe_job, find_job, find_jobs_root, list_jobs, load_job, read_log, scan_jobs
 
 __all__ = [
     "Job", "count_gpus", "delete_job", "describe_job", "find_job", "find_jobs_root", "list_jobs", "load_job",
-    "read_log", "read_metrics", "resume_job", "start_job", "stop_job", "wait_for_job",
+    "read_log", "read_metrics", "resume_job", "scan_jobs", "start_job", "stop_job", "wait_for_job",
 ]

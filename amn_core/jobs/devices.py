@@ -47,10 +47,10 @@ def choose_devices(device: str) -> tuple[str, ...]:
 
 def list_ahead(job: Job) -> list[Job]:
     """List the jobs that were queued before this one, want the same devices, and have not ended."""
-    ours, devices = (job.status.get("queued", 0.0), job.id), set(choose_devices(job.device))
+    ours, devices = (job.status.get("queued") or 0.0, job.id), set(choose_devices(job.device))
     return [
         other for other in list_jobs(job.path.parent)
-        if other.id != job.id and (other.status.get("queued", 0.0), other.id) < ours
+        if other.id != job.id and (other.status.get("queued") or 0.0, other.id) < ours
         and devices & set(choose_devices(other.device)) and other.is_active]
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from amn_core.formats.files import read_json, write_json
+from amn_core.jobs.checks import describe_job_fault, describe_status_fault
 from amn_core.jobs.processes import Process
 
 PROJECT = Path(__file__).resolve().parents[2]
 FORMAT = "amn-job"
-STATES = ("queued", "running", "done", "failed", "stopped", "interrupted")
 ACTIVE = ("queued", "running")
 INTERRUPTED = "the process ended without a word: it was killed, or the machine went down"
 TAIL = 65_536
@@ -55,12 +55,12 @@ class Job:
     @property
     def processes(self) -> dict[str, Process]:
         """The processes of the job by role: ``runner``, and ``command`` once it has begun."""
-        found = self.status.get("processes", {})
+        found = self.status.get("processes") or {}
         return {role: Process(one["pid"], one["began"]) for role, one in found.items()}
 
     @property
     def state(self) -> str:
-        """One of `STATES`; a job whose processes are gone is never called running, whatever its file says."""
+        """One of `STATES` of `checks`; a job whose processes are gone is never called running, whatever is written."""
         state = self.status.get("state", "interrupted")
         if state in ACTIVE and not any(process.is_alive for process in self.processes.values()):
             return "interrupted"
@@ -124,23 +124,37 @@ def load_job(path: str | Path) -> Job:
     meta = read_json(path / "job.json")
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise ValueError(f"{path / 'job.json'}: not the description of a job")
+    fault = describe_job_fault(meta)
+    if fault:
+        raise ValueError(f"{path / 'job.json'}: {fault}")
+    return Job(path, meta["title"], tuple(meta["words"]), meta["device"], meta["gpus"], meta["config"],
+               meta["created"], load_status(path))
+
+
+def load_status(path: Path) -> dict[str, Any]:
+    """Read how a job stands; one whose status says what no runner writes was interrupted, and its error says so."""
     try:
         status = read_json(path / "status.json")
     except ValueError as error:
-        status = {"state": "interrupted", "error": str(error)}
-    return Job(path, meta["title"], tuple(meta["words"]), meta["device"], meta["gpus"], meta["config"],
-               meta["created"], status)
+        return {"state": "interrupted", "error": str(error)}
+    fault = describe_status_fault(status)
+    return {"state": "interrupted", "error": f"{path / 'status.json'}: {fault}"} if fault else status
 
 
 def list_jobs(root: Path) -> list[Job]:
     """List all jobs, the newest first; folders without a readable description are passed over."""
-    jobs = []
+    return scan_jobs(root)[0]
+
+
+def scan_jobs(root: Path) -> tuple[list[Job], dict[Path, str]]:
+    """List all jobs, the newest first, and what is wrong with each description that cannot be read, by its file."""
+    jobs, faults = [], {}
     for path in sorted(root.glob("[!.]*/job.json")) if root.is_dir() else ():
         try:
             jobs.append(load_job(path.parent))
-        except (ValueError, KeyError):
-            continue
-    return sorted(jobs, key=lambda job: job.created, reverse=True)
+        except ValueError as error:
+            faults[path] = str(error).removeprefix(f"{path}: ")
+    return sorted(jobs, key=lambda job: job.created, reverse=True), faults
 
 
 def find_job(root: Path, name: str) -> Job:
@@ -159,11 +173,7 @@ def find_job(root: Path, name: str) -> Job:
 
 def write_status(path: Path, **changes: Any) -> dict[str, Any]:
     """Change some entries of a job's status; it is replaced in one step."""
-    try:
-        status = read_json(path / "status.json")
-    except ValueError:
-        status = {}
-    status |= changes
+    status = load_status(path) | changes
     write_json(path / "status.json", status)
     return status
 

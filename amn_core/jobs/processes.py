@@ -20,7 +20,7 @@ class Process:
     @property
     def is_alive(self) -> bool:
         """Whether this very process still runs; a zombie, or another one with its id, does not."""
-        return find_beginning(self.pid) == self.began
+        return bool(self.began) and find_beginning(self.pid) == self.began
 
     def send(self, number: int) -> None:
         """Send a signal, if the process is still there."""

@@ -83,7 +83,7 @@ def find_dataset(data: str, data_root: str, split: str) -> Dataset | None:
     for spec in list_candidates(data, data_root):
         try:
             return load_dataset(spec, split)
-        except (DataError, ImportError):
+        except (DataError, ImportError, OSError, ValueError):
             continue
     return None
 

@@ -6,7 +6,7 @@ import streamlit as st
 from amn_core.formats.runs import Run
 from app import controls, roots, state
 from app.cache import runs as cached
-from app.components import add_forms, check_form, get_data, import_form
+from app.components import add_forms, check_form, faults, get_data, import_form
 from app.official_runs import describe_item
 from app.words import provenance
 from app.words.comparability import find_differences
@@ -23,6 +23,7 @@ def render() -> None:
             render_provenance(key, runs[key])
     else:
         st.info(controls.EMPTY, icon=":material/folder_open:")
+    faults.render_faults()
     st.markdown("#### Data sets")
     render_data(runs)
     st.markdown("#### Add")

@@ -75,7 +75,8 @@ def training(tmp_path: Path) -> str:
     """The folder of a training of forty steps."""
     folder = tmp_path / "training"
     write_json(folder / "config.json", {"method": "amn"})
-    lines = [{"step": i, "steps": 40, "epoch": i / 10, "loss": 1 / i, "loss_smooth": 1.1 / i} for i in range(1, 41)]
+    lines = [{"step": i, "steps": 40, "epoch": i / 10, "loss": 1 / i, "loss_smooth": 1.1 / i,
+              "lr": 0.1, "images_per_second": 5.0, "time": 1e9 + i} for i in range(1, 41)]
     (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return str(folder)
 

@@ -218,9 +218,12 @@ def test_zombie_is_not_running(root: Path) -> None:
 
 def test_half_written_metrics_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 5, "loss": 1.0}\n{"step": 10, "lo{"step": 15, "loss": 0.5}\n{"step": 5, "loss": 0.9}\n'
+    whole = {"step": 5, "steps": 40, "epoch": 0.5, "loss": 1.0, "loss_smooth": 1.0, "lr": 0.1,
+             "images_per_second": 3.0, "time": 1e9}
+    again = whole | {"loss": 0.9}
+    path.write_text(f'{json.dumps(whole)}\n{{"step": 10, "lo{{"step": 15, "loss": 0.5}}\n{json.dumps(again)}\n'
                     '17\n{"step": 20, "loss": 0.')
-    assert read_metrics(path) == [{"step": 5, "loss": 0.9}]
+    assert read_metrics(path) == [again]
     assert read_metrics(tmp_path / "none.jsonl") == []
 
 
@@ -318,9 +321,10 @@ def test_stages_of_a_reproduction_follow_its_files(root: Path, monkeypatch: pyte
     job = Job(job.path, "a", ("reproduce", "--methods", "cam,amn", "--out", str(job.path)))
     names = ["train cam", "seeds", "train amn", "measure cam", "measure amn"]
     assert [(stage.name, stage.done) for stage in list_stages(job)] == [(name, 0.0) for name in names]
+    others = dict.fromkeys(("epoch", "loss", "loss_smooth", "lr", "images_per_second", "time"), 1)
     for part in ("train/cam/model.pth", "train/amn/metrics.jsonl", "seeds/done"):
         (job.path / part).parent.mkdir(parents=True, exist_ok=True)
-        (job.path / part).write_text('{"step": 5, "steps": 20}\n')
+        (job.path / part).write_text(json.dumps(others | {"step": 5, "steps": 20}) + "\n")
     assert [stage.done for stage in list_stages(job)] == [1.0, 1.0, 0.25, 0.0, 0.0]
     (job.path / "train/amn/model.pth").touch()
     monkeypatch.setenv(VARIABLE, str(job.path / PROGRESS))
