@@ -51,7 +51,8 @@ def load_added() -> dict[str, list[str]]:
     except ValueError:
         stored = {}
     stored = stored if isinstance(stored, dict) else {}
-    return {kind: [item for item in as_list(stored.get(kind)) if isinstance(item, str) and "\0" not in item] for kind in KINDS}
+    return {kind: [item for item in as_list(stored.get(kind)) if isinstance(item, str) and "\0" not in item]
+            for kind in KINDS}
 
 
 def as_list(value: Any) -> list:

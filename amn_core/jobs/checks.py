@@ -1,6 +1,5 @@
 """What job.json and status.json must look like before anything else reads them; anybody may have written them."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -24,8 +23,7 @@ def is_integer(value: Any, low: int, high: int) -> bool:
 
 def is_time(value: Any) -> bool:
     """Whether a value is a moment, in seconds since 1970."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and (
-        0 <= value < LATEST)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LATEST
 
 
 def is_moment(value: Any) -> bool:

@@ -9,7 +9,7 @@ import re
 
 # Signs that begin something in Markdown, its mathematics or Streamlit's directives. A colon is among them, since
 # `:material/…:` and `:red[…]` begin with one, and since `http://` would become a link.
-SPECIAL = re.compile(r"([\`*_{}\[\]()<>#+\-.!|~$:&@=\"'^])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@=\"'^])")
 INVISIBLE = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 SHOWN_FOR_INVISIBLE = "\ufffd"
 LONGEST = 120  # characters of a name on a screen
@@ -27,7 +27,7 @@ def escape(text: object, longest: int = 2000) -> str:
     >>> escape("$a$") == chr(92) + "$a" + chr(92) + "$"
     True
     """
-    return SPECIAL.sub(r"\\1", clean(text, longest))
+    return SPECIAL.sub(r"\\\1", clean(text, longest))
 
 
 def escape_html(text: object) -> str:
