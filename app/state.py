@@ -16,6 +16,8 @@ from typing import Any
 
 import streamlit as st
 
+from app.guard import COOKIE, is_key
+
 PREFIX = "shared:"
 USED = "shared-names-in-use"
 READ_URL = "shared-url-was-read"
@@ -285,5 +287,20 @@ def collect(names: set[str], session: MutableMapping[str, Any]) -> dict[str, str
 
 
 def is_classroom() -> bool:
-    """Whether this server is for many viewers: nothing may be started, added, changed or deleted."""
+    """Whether this page is one of many viewers: nothing may be started, added, changed or deleted from it."""
+    return is_class() and not is_teacher()
+
+
+def is_class() -> bool:
+    """Whether this server is for a classroom."""
     return os.environ.get("AMN_CLASSROOM", "") not in ("", "0")
+
+
+def is_teacher() -> bool:
+    """Whether this page is the teacher's: its browser brought the key that the terminal printed (`app.guard`).
+
+    The key comes as a cookie with the connection, so that no message from the page can claim it.
+    """
+    key = os.environ.get("AMN_TEACHER_KEY", "")
+    return is_class() and any(
+        is_key(value, key) for name, value in st.context.cookies.items() if name.startswith(COOKIE))

@@ -24,6 +24,9 @@ ROW = 4
 def render_form() -> None:
     """Render the form, the command that it stands for, what was checked, and the button that starts it."""
     st.markdown("#### New training")
+    if state.is_classroom():  # no form at all: what is typed into one would reach paths and specs
+        st.info("This server is read-only: trainings can be watched, not started.", icon=":material/lock:")
+        return
     fields = training.list_fields()
     values = render_main(fields)
     with st.expander("More options", icon=":material/tune:"):
@@ -198,9 +201,6 @@ def poll_estimate(words: tuple[str, ...]) -> None:
 
 def render_start(config: ReproduceConfig, is_ready: bool) -> None:
     """Render the button that starts the training, and what went wrong the last time."""
-    if state.is_classroom():
-        st.info("This server is read-only: trainings can be watched, not started.", icon=":material/lock:")
-        return
     st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not is_ready,
               on_click=start, args=(config,))
     if st.session_state.get(FAILURE):
