@@ -1,6 +1,7 @@
 """Entry of ``python -m amn_core``."""
 
 import os
+import signal
 import sys
 
 # How often a thread of GNU's OpenMP looks whether there is work again before it sleeps. By default far more often: on
@@ -11,6 +12,7 @@ SPINS = "5000"
 
 def run() -> int:
     """Run the command line; Ctrl-C while it is still being imported, or while it tidies up, is no traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # from the first moment on, as Ctrl-C
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read when torch is imported, and by processes started here
     try:
         from amn_core.cli import main
@@ -21,6 +23,7 @@ def run() -> int:
             leave_group()
         return status
     except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr, flush=True)
         return 130
 
 

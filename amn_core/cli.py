@@ -7,14 +7,16 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from amn_core import __version__
 from amn_core.compute.distributed import get_rank, is_distributed, is_loss_of_a_process, is_main, may_speak
 from amn_core.compute.failures import STOPPED, ending_on_sigterm, is_out_of_memory, take_first_line
-from amn_core.options import add_options, read_options
+from amn_core.options import UsageError, add_options, read_options
 
 BENCH = "measure: the naive way and ours, in the same run"
 INTERRUPTED = "interrupted; what is done is kept, and the same command goes on (a training with --resume)"
@@ -28,23 +30,25 @@ class Command:
     run: str
     help: str
     show: str = ""
+    writes: str = ""  # field of the config that names the folder which one process alone may write into
 
 
 COMMANDS = {
     "train": Command(
-        "train.config:TrainConfig", "train.loop:train", "train CAM, AMN, IRN or segmentation"),
+        "train.config:TrainConfig", "train.loop:train", "train CAM, AMN, IRN or segmentation", writes="out"),
     "extract": Command(
-        "commands.extract:ExtractConfig", "commands.extract:extract", "make the activation maps of a data set"),
+        "commands.extract:ExtractConfig", "commands.extract:extract", "make the activation maps of a data set",
+        writes="out"),
     "apply": Command(
         "commands.apply:ApplyConfig", "commands.apply:apply_bundle",
-        "make and count the maps of every model of a bundle"),
+        "make and count the maps of every model of a bundle", writes="out"),
     "segment": Command(
         "commands.segment:SegmentConfig", "commands.segment:segment",
-        "make the masks of a data set with a segmentation network"),
+        "make the masks of a data set with a segmentation network", writes="out"),
     "seed": Command(
-        "commands.seed:SeedConfig", "commands.seed:make_seeds", "cut maps into sure and unsure labels"),
+        "commands.seed:SeedConfig", "commands.seed:make_seeds", "cut maps into sure and unsure labels", writes="out"),
     "count": Command(
-        "commands.count:CountConfig", "commands.count:count", "count a run against ground truth"),
+        "commands.count:CountConfig", "commands.count:count", "count a run against ground truth", writes="run"),
     "compare": Command(
         "commands.compare:CompareConfig", "commands.compare:compare", "compare runs from their counts",
         "commands.compare:format_table"),
@@ -57,23 +61,23 @@ COMMANDS = {
         "commands.diagnose:format_result"),
     "refine": Command(
         "commands.refine:RefineConfig", "commands.refine:refine",
-        "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own"),
+        "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own", writes="out"),
     "reproduce": Command(
         "commands.pipeline:ReproduceConfig", "commands.reproduce:reproduce",
-        "train and compare CAM, AMN without LCM and AMN", "commands.compare:format_table"),
+        "train and compare CAM, AMN without LCM and AMN", "commands.compare:format_table", writes="out"),
     "estimate": Command(
         "commands.pipeline:ReproduceConfig", "commands.estimate:estimate",
         "measure a few steps and say how long reproduce would take", "commands.estimate:format_estimate"),
     "consequence": Command(
         "commands.consequence:ConsequenceConfig", "commands.consequence:consequence",
         "train a segmentation network on masks cut at several thresholds, and measure masks and networks",
-        "commands.consequence:format_consequence"),
+        "commands.consequence:format_consequence", writes="out"),
     "knob": Command(
         "commands.knob:KnobConfig", "commands.knob:measure_knob",
         "train on drawn scenes at several settings of their knob, and print the table", "commands.knob:format_knob"),
     "import": Command(
         "commands.import_plan:ImportConfig", "commands.import_maps:run_import",
-        "read another method's maps or masks as a run", "commands.import_report:format_report"),
+        "read another method's maps or masks as a run", "commands.import_report:format_report", writes="out"),
     "export": Command(
         "commands.export:ExportConfig", "commands.export:run_export",
         "write a run's maps, labels or tables in other formats", "commands.export:format_export"),
@@ -170,6 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(arguments)
         with ending_on_sigterm():
             options.handle(options)
+    except UsageError as error:
+        return fail(str(error), 2)
     except (ValueError, FloatingPointError) as error:
         return fail(str(error))
     except OSError as error:
@@ -253,7 +259,9 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
     """Build the function that runs a command and prints its result."""
 
     def handle(options: argparse.Namespace) -> None:
-        result = load_name(command.run)(read_options(options, config_class))
+        config = read_options(options, config_class)
+        with keep_to_one_writer(command, config):
+            result = load_name(command.run)(config)
         if not is_main():
             return
         if getattr(options, "json", False):
@@ -264,6 +272,16 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
             print(result)
 
     return handle
+
+
+def keep_to_one_writer(command: Command, config: Any) -> AbstractContextManager:
+    """Keep other commands out of the folder that a command writes into; of several processes the first holds it."""
+    folder = getattr(config, command.writes, "") if command.writes else ""
+    if not folder or not is_main():
+        return nullcontext()
+    from amn_core.jobs.writers import writing_into
+
+    return writing_into(Path(folder), command.run.rpartition(":")[2].removeprefix("run_").removeprefix("make_"))
 
 
 def format_report(report: Any, indent: str = "") -> str:

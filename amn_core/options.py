@@ -8,6 +8,11 @@ from typing import Any, get_args, get_type_hints
 TYPES = (int, float, str)
 
 
+
+class UsageError(ValueError):
+    """A command was asked in a way that means nothing: the exit status is 2, as of an unknown option."""
+
+
 def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
     """Add an option for each field of a config; its metadata gives help, choices, and whether it is positional."""
     hints = get_type_hints(config_class)

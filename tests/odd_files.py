@@ -20,8 +20,9 @@ RUN_ENTRIES = {
     "split": ("null", "nested", "zero byte"), "class_names": ("null", "list", "object", "nested", "long"),
     "protocol": ("null", "list", "number", "long"), "version": ("null", "list", "nan", "long", "true", "huge"),
     "images": ("list", "nan", "true", "long"), "model": ("list", "number", "long"), "versions": ("nested", "long"),
-    "counts": ("list", "number"), "import": ("list", "long"), "refinement": ("nested",), "command": ("number", "nested"),
-    "created": ("number", "object"), "data_root": ("number", "zero byte", "nested"), "kind": ("list", "object"),
+    "counts": ("list", "number"), "import": ("list", "long"), "refinement": ("nested",),
+    "command": ("number", "nested"), "created": ("number", "object"),
+    "data_root": ("number", "zero byte", "nested"), "kind": ("list", "object"),
     "label_source": ("nested", "number"),
 }
 PROTOCOL_ENTRIES = {

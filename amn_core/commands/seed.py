@@ -12,7 +12,7 @@ from amn_core.formats.files import read_json, write_json
 from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import load_run, resolve_spec
 from amn_core.options import option
-from amn_core.sweep.seeds import build_seed
+from amn_core.sweep.seeds import build_seed, check_order
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ def make_seeds(config: SeedConfig) -> Path:
     Raises:
         ValueError: maps are missing, the thresholds are out of order, or the folder holds other seeds.
     """
+    check_order(config.foreground, config.background)
     run = load_run(config.run)
     spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
     ids = load_dataset(spec, split).ids

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from amn_core.options import option
+from amn_core.options import UsageError, option
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def resolve_figure_config(config: FigureConfig) -> FigureConfig:
         ValueError: an unknown figure, a suffix that it cannot have, no run, or a number out of its range.
     """
     if config.name not in FIGURES:
-        raise ValueError(f"figure is {config.name or 'not given'}: choose one of {', '.join(FIGURES)}")
+        raise UsageError(f"figure is {config.name or 'not given'}: choose one of {', '.join(FIGURES)}")
     kind = FIGURES[config.name]
     out = config.out or config.name + kind.suffixes[0]
     if not out.lower().endswith(kind.suffixes):
@@ -117,7 +117,7 @@ def resolve_figure_config(config: FigureConfig) -> FigureConfig:
     if config.results and kind.needs != "results":
         raise ValueError(f"results is {config.results!r}: only the figure consequence is drawn from a table")
     if not config.runs and not config.results:
-        raise ValueError("no run to draw: give at least one run folder")
+        raise UsageError("no run to draw: give at least one run folder")
     check_numbers(config)
     return replace(config, out=out, rule="chosen" if config.ids else config.rule)
 

@@ -94,6 +94,8 @@ def look_after(path: Path, lock: int) -> None:
     signal.signal(signal.SIGINT, ending.note)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     devices = wait_for_devices(job, ending)
+    if devices is None and is_gone(path):
+        return
     if devices is None:
         write_status(path, state="interrupted" if ending.is_asked else "stopped", ended=time.time())
         return
@@ -108,13 +110,14 @@ def look_after(path: Path, lock: int) -> None:
         wait_for_command(command, path, ending)
     finally:  # where the status cannot be written, nothing may run that nobody would see
         kill_rest(command)
-    write_end(path, command.returncode, ending)
+    if not is_gone(path):
+        write_end(path, command.returncode, ending)
 
 
 def wait_for_devices(job: Job, ending: Ending) -> dict[str, int] | None:
     """Wait until the job is first in the queue and its devices are free; None if it is asked to stop before."""
     names = choose_devices(job.device)
-    while not (ending.is_asked or (job.path / "cancel").exists()):
+    while not (ending.is_asked or is_gone(job.path) or (job.path / "cancel").exists()):
         if not any(other.state == "queued" for other in list_ahead(job)):
             taken = take_devices(job.path.parent, names, min(job.gpus, len(names)))
             if taken is not None:
@@ -146,12 +149,19 @@ def wait_for_command(command: subprocess.Popen, path: Path, ending: Ending) -> N
     """Wait for the command to end; when asked to stop, SIGTERM lets it save first, SIGKILL follows after `GRACE`."""
     deadline = None
     while os.waitid(os.P_PID, command.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if deadline is None and (ending.is_asked or (path / "cancel").exists()):
+        if is_gone(path):  # there is nothing left to save into, and no list would show what goes on
+            send_quietly(os.killpg, command.pid, signal.SIGKILL)
+        elif deadline is None and (ending.is_asked or (path / "cancel").exists()):
             send_quietly(os.kill, command.pid, signal.SIGTERM)
             deadline = time.monotonic() + GRACE
         elif deadline is not None and time.monotonic() > deadline:
             send_quietly(os.killpg, command.pid, signal.SIGKILL)
         time.sleep(POLL)
+
+
+def is_gone(path: Path) -> bool:
+    """Whether the folder of a job was deleted, or moved away."""
+    return not (path / "job.json").exists()
 
 
 def kill_rest(command: subprocess.Popen) -> None:

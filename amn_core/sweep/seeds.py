@@ -33,6 +33,12 @@ def build_label_sets(cam: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return np.where(best > np.asarray(thresholds, cam.dtype)[:, None, None], strongest, np.uint8(0))
 
 
+def check_order(foreground: float, background: float) -> None:
+    """Raise ValueError if the threshold of foreground is below that of background."""
+    if foreground < background:
+        raise ValueError(f"foreground threshold {foreground} is below the background's, {background}: swap them")
+
+
 def build_seed(
     cam: np.ndarray, class_ids: np.ndarray, foreground: float, background: float, image: np.ndarray | None = None
 ) -> np.ndarray:
@@ -53,8 +59,7 @@ def build_seed(
     Raises:
         ValueError: the thresholds are in the wrong order.
     """
-    if foreground < background:
-        raise ValueError(f"foreground threshold {foreground} is below the background's, {background}: swap them")
+    check_order(foreground, background)
     high, low = build_labels(cam, foreground), build_labels(cam, background)
     if image is not None and len(cam):
         from amn_core.refine.dense_crf import CRFFilters  # torch is needed for the CRF alone

@@ -1,4 +1,4 @@
-"""Descriptions that cannot be read take no page down: they are named on Data and runs, and can be taken off the list."""
+"""Descriptions that cannot be read take no page down: Data and runs names them, and takes them off the list."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The door of the server over real HTTP and websockets on loopback: hosts, origins, what a page may load, the teacher."""
+"""The door of the server, over real HTTP and websockets on loopback: hosts, origins, policy, the teacher."""
 
 import base64
 import http.client
@@ -104,7 +104,7 @@ def test_key_becomes_a_cookie_that_scripts_cannot_read(port: int) -> None:
 
 def test_taken_port_and_foreign_address_are_named_before_anything_starts(port: int) -> None:
     for host, number in (("127.0.0.1", port), ("192.0.2.77", 8501), ("127.0.0.1", 99999)):
-        with pytest.raises(ValueError, match="--port|--host"):
+        with pytest.raises(ValueError, match=r"--(port|host)"):
             check_address(host, number)
 
 

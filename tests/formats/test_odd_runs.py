@@ -14,7 +14,7 @@ ODD = list_odd_runs()
 @pytest.mark.parametrize("name", ODD)
 def test_odd_run_is_refused_in_one_line_that_names_the_file(name: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_bytes(ODD[name])
-    with pytest.raises(ValueError, match="run.json: .") as caught:
+    with pytest.raises(ValueError, match=r"run\.json: .") as caught:
         load_run(tmp_path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
 

@@ -57,7 +57,8 @@ def test_words_of_no_command_are_one_stage_or_the_usual_ones(words: list[str], t
 @pytest.mark.parametrize("key", ["step", "steps", "time", "memory", "epoch", "lr"])
 @pytest.mark.parametrize("kind", [kind for kind in ODD_VALUES if kind not in ("number", "nan")])
 def test_metrics_of_odd_values_are_passed_over(key: str, kind: str, tmp_path: Path) -> None:
-    whole = dict.fromkeys(("step", "epoch", "loss", "loss_smooth", "lr", "images_per_second", "time"), 5) | {"steps": 40}
+    keys = ("step", "epoch", "loss", "loss_smooth", "lr", "images_per_second", "time")
+    whole = dict.fromkeys(keys, 5) | {"steps": 40}
     lines = [json.dumps(whole), json.dumps(whole | {"step": 10, key: ODD_VALUES[kind]})]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
     assert read_metrics(tmp_path / "metrics.jsonl") == [whole]
