@@ -16,9 +16,10 @@ CORE = (
     ("options",), ("constants",), ("__init__",),
 )
 APP = (
-    ("main",), ("screens", "lessons"), ("components",),
+    ("main", "server"), ("screens", "lessons"), ("components",),
     ("cache", "charts", "words", "pictures", "state", "controls", "browser", "roots", "training", "imports", "getting",
      "diagnosing", "labelling", "checks", "official_runs"),
+    ("guard",),
     ("__init__",),
 )
 TABLES = {"amn_core": CORE, "app": APP}
