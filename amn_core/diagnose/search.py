@@ -303,7 +303,12 @@ def build_path(board: Board, base: Reading, end: Reading) -> list[Step]:
 
 
 def are_same(board: Board, one: Reading, other: Reading) -> bool:
-    """Tell whether two readings are one answer: curves that agree within 0.1 points everywhere, and the same cut."""
+    """Tell whether two readings are one answer: curves that agree within 0.1 points everywhere, and the same cut.
+
+    An exponent is the same as the threshold that acts as it: then what both score is compared.
+    """
+    if one.has_cut != other.has_cut and "exponent" in one.rule + other.rule:
+        return bool((np.abs(board.score(one) - board.score(other)) <= SAME).all())
     curves = board.curve(one), board.curve(other)
     if curves[0].shape != curves[1].shape or (one.has_cut and one.cut != other.cut):
         return False

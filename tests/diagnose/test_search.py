@@ -11,6 +11,7 @@ from amn_core.diagnose.search import (
     FREE,
     Cloud,
     Target,
+    are_same,
     build_path,
     cost_cuts,
     find_peak,
@@ -56,6 +57,12 @@ def test_one_number_does_not_tell_where_anything_would_reach_it(opened):
     wide = answer(opened, Target((0.5, np.nan, np.nan), (0.2, np.inf, np.inf)))
     assert not far.is_telling or far.path
     assert wide.found.answers and wide.path is None and wide.found.sure < 0.8
+
+
+def test_an_exponent_is_one_answer_with_the_threshold_that_acts_as_it(opened):
+    half, exponent = opened.base.change("cut", 0.5), opened.base.change("background", "none:exponent 1")
+    assert are_same(opened.board, half, exponent) and are_same(opened.board, exponent, half)
+    assert not are_same(opened.board, half.change("cut", 0.2), exponent)
 
 
 def test_what_cannot_be_reached_is_said_with_the_nearest(opened):
