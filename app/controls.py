@@ -11,6 +11,7 @@ from amn_core.scoring import NO_ACTIVATION, find_scored_classes
 from app import roots, state
 from app.cache import runs as cached
 from app.charts.styles import RunStyle
+from app.words.claims import SAMPLES
 from app.words.comparability import Difference, find_differences
 from app.words.definitions import AVERAGINGS, write_definitions
 
@@ -72,13 +73,17 @@ def render_choice(
 
 
 def find_groups() -> dict[str, dict[str, Run]]:
-    """Find the runs that have counts by data set and split, in the order of the methods."""
+    """Find the runs that have counts by data set and split, in the order of the methods.
+
+    The few photographs that come along are for looking at: no curve or table concludes anything from them.
+    """
     groups = {}
     for name, runs in cached.group_runs().items():
         counted = sorted((METHODS.index(run.method), key) for key, run in runs.items() if run.has_counts)
         if counted:
             groups[name] = {key: runs[key] for _, key in counted}
-    return groups
+    judged = {name: runs for name, runs in groups.items() if name.partition("/")[0] != SAMPLES}
+    return judged or groups
 
 
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:

@@ -33,3 +33,16 @@ def test_runs_of_one_name_are_told_apart_by_backbone_else_by_key() -> None:
                      ) == {"a": "CAM, ResNet-50", "b": "CAM, Lite0", "c": "AMN"}
     assert name_runs({"x/cam": make("CAM", "ResNet50"), "y/cam": make("CAM", "ResNet50"), "z": make("CAM")}
                      ) == {"x/cam": "CAM (x/cam)", "y/cam": "CAM (y/cam)", "z": "CAM"}
+
+
+def test_photographs_to_look_at_are_no_data_set_to_judge_by(monkeypatch):
+    from types import SimpleNamespace
+
+    from app import controls
+
+    run = SimpleNamespace(method="cam", has_counts=True)
+    groups = {"photos/all": {"a": run}, "scenes/val": {"b": run}}
+    monkeypatch.setattr(controls.cached, "group_runs", lambda: groups)
+    assert list(controls.find_groups()) == ["scenes/val"]
+    monkeypatch.setattr(controls.cached, "group_runs", lambda: {"photos/all": {"a": run}})
+    assert list(controls.find_groups()) == ["photos/all"]
