@@ -108,13 +108,13 @@ def list_runs(root: str) -> list[Run]:
 
 
 def load_case(run: Run, root: str) -> Case:
-    """Load a run to simulate on; a data set is known by its kind, since splits of one share images."""
+    """Load a run to simulate on. All photographs count as one data set: those bundled are all of VOC, in other parts."""
     counts, classes = run.counts(), list(run.scored_classes) or None
     averaging = find_protocol(run.meta["protocol"].get("name", "irn")).averaging
     population = build_population(counts, averaging, classes)
     curve = score_miou(score_confusion(counts), averaging, population.kept)
     name = run.path.relative_to(root).as_posix() if run.path != Path(root) else run.path.name
-    data = run.meta["data"].partition(":")[0]
+    data = "scenes" if run.meta["data"].startswith("scenes") else "photographs"
     return Case(name, data, counts, population, build_truth(counts, population), curve)
 
 
