@@ -108,7 +108,7 @@ def list_runs(root: str) -> list[Run]:
 
 
 def load_case(run: Run, root: str) -> Case:
-    """Load a run to simulate on. All photographs count as one data set: those bundled are all of VOC, in other parts."""
+    """Load a run to simulate on. All photographs count as one data set: those bundled are all parts of VOC."""
     counts, classes = run.counts(), list(run.scored_classes) or None
     averaging = find_protocol(run.meta["protocol"].get("name", "irn")).averaging
     population = build_population(counts, averaging, classes)
