@@ -108,10 +108,13 @@ def remove_added(kind: str, item: str) -> None:
 
 
 def find_run_folders(root: Path, depth: int = DEPTH) -> list[Path]:
-    """Find the folders with a run.json, sorted; folders of maps, which may hold thousands of files, are not entered."""
+    """Find the folders with a run.json, sorted; folders of maps, which may hold thousands of files, are not entered.
+
+    Nor are those of ``consequence``, whose many networks are drawn together as one figure.
+    """
     if (root / "run.json").is_file():
         return [root]
-    if depth <= 1:
+    if depth <= 1 or (root / "consequence.json").is_file():
         return []
     with os.scandir(root) as entries:
         below = sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))

@@ -87,8 +87,9 @@ def draw_probe_sheet(folder: str, epoch: int, modified: int, _probe) -> bytes:
 
 def build_figure(config, folders: tuple[Path, ...]):
     """Build a figure for print (`amn_core.figures.make.build_output`), read from these folders."""
-    marks = tuple(path.stat().st_mtime_ns for folder in folders
-                  for path in (folder / "run.json", folder / "counts.npz", folder / "metrics.jsonl") if path.is_file())
+    names = ("run.json", "counts.npz", "metrics.jsonl", "consequence.json")
+    marks = tuple((folder / name).stat().st_mtime_ns for folder in folders for name in names
+                  if (folder / name).is_file())
     return draw_figure(config, tuple(map(str, folders)), marks)
 
 
@@ -103,9 +104,19 @@ def draw_figure(config, folders: tuple[str, ...], marks: tuple[int, ...]):
 @st.cache_data(ttl="5s", show_spinner=False)
 def find_trainings() -> dict[str, Path]:
     """Find the folders of trainings by their path, up to four levels below the roots of runs and ``jobs/``."""
+    return find_folders("metrics.jsonl")
+
+
+def find_consequences() -> dict[str, Path]:
+    """Find the folders that ``consequence`` wrote into by their path."""
+    return find_folders("consequence.json")
+
+
+def find_folders(name: str) -> dict[str, Path]:
+    """Find the folders that hold a file of a name, up to four levels below the roots of runs and ``jobs/``."""
     found = {}
     for root in (*roots.list_run_roots(), roots.REPOSITORY / "jobs"):
         for depth in range(1, 5):
-            for path in sorted(root.glob("*/" * depth + "metrics.jsonl")):
+            for path in sorted(root.glob("*/" * depth + name)):
                 found.setdefault(path.parent.relative_to(root).as_posix(), path.parent)
     return found

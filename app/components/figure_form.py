@@ -17,7 +17,7 @@ LABELS = {
     "seed": "Seed", "plateau": "Plateaus", "oracle": "Per-image oracle", "zoom": "Start just below the plateaus",
     "mirror": "Background below the axis", "points": "One point is", "rule": "Images by", "of": "Regret of run",
     "number": "Number of images", "ids": "Ids of the images", "layers": "Columns", "masks_at": "Masks at thresholds",
-    "threshold": "Threshold",
+    "threshold": "Threshold", "results": "Table of your own (CSV)",
 }
 STEPS = {"level": 0.01, "width": 0.1, "height": 0.1, "resamples": 100, "dpi": 50}
 HINTS = get_type_hints(FigureConfig)

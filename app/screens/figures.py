@@ -17,6 +17,15 @@ MIME = {".pdf": "application/pdf", ".svg": "image/svg+xml", ".png": "image/png",
 PREVIEW_DPI, SCREEN_DPI, WIDEST = 220, 200, 1000
 
 
+# What a figure is drawn from that is no run, and where it comes from.
+NOTHING = {
+    "metrics": "No training was found: its folder has a metrics.jsonl. Start one with `python -m amn_core train …`, "
+               "below `runs/`.",
+    "results": "No results were found: their folder has a consequence.json, from the first finished training on. Start "
+               "them with `python -m amn_core consequence RUN … --out runs/consequence`.",
+}
+
+
 def render() -> None:
     """Render the screen."""
     choice = controls.render_choice()
@@ -30,8 +39,7 @@ def render() -> None:
         values = render_options(name, choice.threshold)
     with right:
         if not folders:
-            st.info("No training was found: its folder has a metrics.jsonl. Start one with "
-                    "`python -m amn_core train …`, below `runs/`.", icon=":material/model_training:")
+            st.info(NOTHING[FIGURES[name].needs], icon=":material/model_training:")
             return
         config = build_config(name, folders, values, choice)
         try:
@@ -41,13 +49,15 @@ def render() -> None:
 
 
 def choose_folders(name: str, choice: controls.Choice) -> tuple[Path, ...]:
-    """Choose what is drawn: the runs of the bar above, or for training curves the trainings that are marked."""
-    if FIGURES[name].needs != "metrics":
+    """Choose what is drawn: the runs of the bar above, or the trainings or results that are marked."""
+    needs = FIGURES[name].needs
+    if needs not in NOTHING:
         return tuple(run.path for run in choice.runs.values())
-    found = cached_trainings.find_trainings()
+    found = cached_trainings.find_trainings() if needs == "metrics" else cached_trainings.find_consequences()
     if not found:
         return ()
-    marked = st.multiselect("Trainings", list(found), default=list(found)[:3], key="figure-trainings")
+    most = 3 if needs == "metrics" else 1
+    marked = st.multiselect("Folders", list(found), default=list(found)[:most], key=f"figure-{needs}")
     return tuple(found[key] for key in marked)
 
 

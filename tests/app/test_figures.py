@@ -3,13 +3,16 @@
 import argparse
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from amn_core.figures.config import FIGURES, FigureConfig
 from amn_core.figures.make import make_figure
+from amn_core.formats.files import write_json
 from amn_core.options import add_options, read_options
+from app import roots
 
 QUICK = "resamples=20~dpi=60"
 
@@ -30,10 +33,28 @@ def read_command(at) -> list[str]:
 
 def test_every_figure_opens(open_figures):
     at = open_figures()
-    for name in FIGURES:
+    for name, kind in FIGURES.items():
         at.selectbox(key="widget:figure").set_value(name).run()
         assert not at.exception, name
-        assert name == "training" or read_command(at)[:5] == ["python", "-m", "amn_core", "figure", name]
+        is_elsewhere = kind.needs in ("metrics", "results", "refined")  # nothing of the kind is here: it says so
+        assert (at.info if is_elsewhere else read_command(at)[:5] == ["python", "-m", "amn_core", "figure", name]), name
+
+
+def test_results_of_consequence_are_found_and_their_networks_are_no_runs(
+    open_figures, tmp_path, monkeypatch, runs_root
+):
+    root = tmp_path / "runs"
+    shutil.copytree(runs_root / "drawn" / "cam", root / "cam")
+    shutil.copytree(runs_root / "drawn" / "amn", root / "consequence" / "1-cam" / "0.300-0" / "run")
+    lists = {"thresholds": [0.2, 0.3], "masks": [0.5, 0.6], "network": [0.4, None], "networks": [{"0": 0.4}, {}]}
+    names = ("shares", "masks_low", "masks_high", "precision", "recall", "network_low", "network_high")
+    one = {"name": "CAM", "method": "cam", "peak": 0.3, **lists, **{name: [None, None] for name in names}}
+    write_json(root / "consequence" / "consequence.json", {"runs": [one]})
+    monkeypatch.setenv("AMN_RUNS", str(root))
+    assert list(roots.find_runs()) == ["cam"]
+    at = open_figures(figure="consequence")
+    assert not at.exception and not at.info and (at.get("imgs") or at.get("image")), [i.value for i in at.info]
+    assert read_command(at)[4] == "consequence" and read_command(at)[5].endswith("consequence")
 
 
 def test_preview_has_a_caption_with_the_protocol(open_figures):
