@@ -68,4 +68,4 @@ VOC_PALETTE = build_voc_palette()
 VOC_PALETTE.setflags(write=False)
 
 # How maps are normalised behind IRN's random walk (`amn_core.refine.random_walk`), and how a run words it.
-WALK_NORMALISATIONS = {"largest": "largest of the image", "mean": "mean of what the walk brings"}
+WALK_NORMALISATIONS = {"largest": "largest of the image", "mean": "weighted mean over the walk"}

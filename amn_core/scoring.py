@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run
 from amn_core.sweep import Bootstrap, Counts, Summary, bootstrap_runs, summarise
 from amn_core.sweep.confusion import find_classes
@@ -248,7 +249,8 @@ def name_classes(names: Sequence[str]) -> str:
 
 def describe_values(runs: Sequence[Run], words: Sequence[str]) -> str:
     """Describe one value a run, each value once, with the runs that have it."""
-    names = {word: [run.name for run, own in zip(runs, words, strict=True) if own == word] for word in words}
+    called = name_runs(runs)
+    names = {word: [name for name, own in zip(called, words, strict=True) if own == word] for word in words}
     return "; ".join(f"{', '.join(have)} {word}" for word, have in names.items())
 
 

@@ -22,13 +22,13 @@ class Sort:
 
 
 SORTS = {
-    "regret": Sort("Lost to the global threshold", "lost, points", "{:.1f}"),
+    "regret": Sort("Regret", "regret, points", "{:.1f}"),
     "miou": Sort("mIoU at the threshold", "mIoU, %", "{:.1f}"),
     "best": Sort("Best mIoU", "best mIoU, %", "{:.1f}"),
     "best_threshold": Sort("Best threshold", "best at"),
     "step": Sort("Step to the other run", "step, points", "{:+.1f}"),
     "gap": Sort("Gap", "gap"),
-    "imbalance": Sort("Imbalance", "CV"),
+    "imbalance": Sort("Imbalance (CV)", "CV"),
     "auc": Sort("Separability", "AUC"),
     "area": Sort("Size of the objects", "% of image", "{:.1f}"),
     "count": Sort("Number of classes", "classes", "{:.0f}"),
@@ -47,7 +47,7 @@ class Range:
 
 
 RANGES = {
-    "regret-range": Range("regret", "Lost to the global threshold, points", 0.5, "%.1f"),
+    "regret-range": Range("regret", "Regret, points", 0.5, "%.1f"),
     "step-range": Range("step", "Step to the other run, points", 0.5, "%.1f"),
     "gap-range": Range("gap", "Gap", 0.01, "%.2f"),
     "imbalance-range": Range("imbalance", "Imbalance (CV)", 0.01, "%.2f"),

@@ -65,7 +65,7 @@ def lay_out(run: Run, image: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def score_on_canvas(browser, run: Run, image: int, averaging: str = "union") -> np.ndarray:
     """Score an image in the browser, with what Explore sends: (T,)."""
-    from app.cache.runs import find_scored
+    from app.cache.canvases import find_scored
 
     cam, class_ids, gt = lay_out(run, image)
     method = MethodMap("run", "Run", "#000000", "", cam, class_ids, scored=find_scored(run), is_masks=run.is_masks)

@@ -7,6 +7,7 @@ from typing import Any
 
 from amn_core.commands.text import format_protocol, format_rows
 from amn_core.data.lists import read_id_list
+from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run
 from amn_core.options import option
 from amn_core.scoring import (
@@ -71,7 +72,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     counts = load_alike(runs)
     thresholds = counts[0].thresholds
     terms = choose_all_terms(config, runs, counts)
-    rows = [describe_run(*row) for row in zip(runs, counts, terms, strict=True)]
+    rows = [describe_run(*row) for row in zip(runs, name_runs(runs), counts, terms, strict=True)]
     if config.intervals:
         rows = add_intervals(runs, counts, terms, rows)
     notes = write_notes(runs, terms) + describe_refined(runs, thresholds)
@@ -85,13 +86,13 @@ def choose_all_terms(config: CompareConfig, runs: Sequence[Run], counts: Sequenc
     return [share_terms(runs, terms)] * len(runs) if config.common else terms
 
 
-def describe_run(run: Run, counts: Counts, terms: Terms) -> dict[str, Any]:
+def describe_run(run: Run, name: str, counts: Counts, terms: Terms) -> dict[str, Any]:
     """Describe one run as a row of the comparison."""
     summary = score_under(run, counts, terms).to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": terms.protocol.name, "classes": terms.class_list or "all"}
     degenerate = int(find_degenerate(terms.select(counts)).sum())
-    return {"name": run.name, "method": run.method} | summary | {"degenerate": degenerate, "protocol": protocol}
+    return {"name": name, "method": run.method} | summary | {"degenerate": degenerate, "protocol": protocol}
 
 
 def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:

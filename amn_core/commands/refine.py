@@ -57,8 +57,8 @@ class RefineConfig:
         None, "irn: exponent of the maps before the walk; by default 1.3 for AMN and 1 for others, as in their codes, "
         "and 1 with the normalisation mean")
     normalisation: str = option(
-        "largest", "irn: divide the maps of an image by their largest value, as in IRN's code, or let each pixel have "
-        "the mean of what the walk brings to it, after which a threshold means what it meant before",
+        "largest", "irn: divide the maps of an image by their largest value, as in IRN's code, or divide by the "
+        "weights of the walk, so that each pixel gets a weighted mean and a threshold keeps its meaning",
         choices=tuple(WALK_NORMALISATIONS))
     scale: float = option(
         1.0, "irn: scale of the images for the boundaries and the grid of the walk; IRN's code works on sides of 500")

@@ -29,6 +29,7 @@ from amn_core.choosing.shares import choose_share, parse_share
 from amn_core.commands.text import format_cell
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.answers import Entry, hash_photo, load_entries
+from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
 from amn_core.scoring import NO_ACTIVATION, choose_terms
@@ -87,7 +88,8 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
         raise ValueError(f"{refined.path}: {NO_ACTIVATION} Choose for the run it was made from")
     extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
     cams = [run for run in runs if run.method == "cam"]
-    return [row for run, choices in zip(runs, extra, strict=True) for row in select_run(config, run, choices, cams)]
+    return [row | {"run": name} for name, run, choices in zip(name_runs(runs), runs, extra, strict=True)
+            for row in select_run(config, run, choices, cams)]
 
 
 def select_run(
@@ -318,7 +320,7 @@ def format_table(rows: list[dict[str, Any]]) -> str:
     lines = ["  ".join(cell.ljust(width) if i < 3 else cell.rjust(width)
                        for i, (cell, width) in enumerate(zip(line, widths, strict=True))) for line in cells]
     notes = (
-        "regret: points below the peak of one threshold on the same images, 95 % interval over images",
+        "regret: points below the best single threshold on the same images, 95 % interval over images",
         "uses: none, no ground truth; fixed, a published constant; share, one number; points:N, N answers at pixels "
         "and labels:N, N labelled images of the other half; oracle, the ground truth of the same images",
         "the threshold of /class and /image is the median of many",

@@ -198,7 +198,7 @@ def find_bad_cut(board: Board, base: Reading) -> Iterator[Finding]:
     if (lost > LOST and abs(apart) > APART) or lost > 2 * LOST:
         way = "low" if board.thresholds(base)[peak] > base.cut else "high"
         yield Finding(f"the threshold is too {way}", f"at {base.cut:g} recall is {100 * score[2]:.1f} and precision "
-                      f"{100 * score[1]:.1f}; {100 * lost:.1f} points below the peak",
+                      f"{100 * score[1]:.1f}; {100 * lost:.1f} points of regret",
                       f"the curve peaks at {board.thresholds(base)[peak]:.3f} (on the ground truth)", "cut")
 
 

@@ -153,7 +153,7 @@ def draw_budget(material: Material) -> tuple[Figure, str]:
                         linewidth=page.line * 0.8, alpha=0.8)
         axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
                   markeredgewidth=page.line / 4, markersize=1.3 * page.marker)
-    axes.set(xscale="log", xlabel="labelled images", ylabel="below the peak (points of mIoU)")
+    axes.set(xscale="log", xlabel="labelled images", ylabel="regret (points of mIoU)")
     axes.set_xticks(budget.sizes, [str(n) for n in budget.sizes])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)

@@ -21,7 +21,7 @@ from amn_core.sweep.curves import find_threshold
 MAP_COLOURS = "viridis"      # rises in lightness, so that it survives grey print
 MAP_OPACITY = 0.7
 GROUND, UNSURE = (242, 243, 244), (176, 180, 184)  # light: VOC's dark reds would vanish on black
-ERRORS = {"hit": ("#009E73", "right"), "extra": ("#D55E00", "background called object"),
+ERRORS = {"hit": ("#009E73", "right"), "extra": ("#D55E00", "background labelled object"),
           "missed": ("#F0E442", "object missed"), "wrong": ("#CC79A7", "wrong class")}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from amn_core.data.lists import read_id_list
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.styles import PAGES, Look, Page, build_looks
+from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run
 from amn_core.scoring import Terms, choose_terms, draw_runs, load_alike, score_run_images, score_under
 from amn_core.sweep import Bootstrap, Counts, Protocol, Summary
@@ -156,13 +157,6 @@ def keep_common(counts: Sequence[Counts], listed: str) -> tuple[list[Counts], in
     kept = tuple(image_id for image_id in counts[0].image_ids if image_id in common)
     all_ids = set().union(*(one.image_ids for one in counts)) & asked
     return [one if one.image_ids == kept else one.select(list(kept)) for one in counts], len(all_ids) - len(kept)
-
-
-def name_runs(runs: Sequence[Run]) -> list[str]:
-    """Name runs for a legend: a name that occurs twice gets its folder added."""
-    names = [run.name for run in runs]
-    labels = [n if names.count(n) == 1 else f"{n} ({run.path.name})" for n, run in zip(names, runs, strict=True)]
-    return [n if labels.count(n) == 1 else f"{n} {i}" for i, n in enumerate(labels, start=1)]
 
 
 def choose_thresholds(

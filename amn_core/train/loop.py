@@ -98,7 +98,7 @@ def start_training(config: TrainConfig) -> Training:
 
 
 def freeze_what_does_not_learn(training: Training) -> None:
-    """Mark the parameters that the optimiser does not have: nobody waits for their gradients."""
+    """Mark the parameters that the optimiser does not have: gradient synchronisation skips them."""
     learning = {id(parameter) for group in training.optimizer.param_groups for parameter in group["params"]}
     for parameter in training.model.parameters():
         parameter.requires_grad_(id(parameter) in learning)

@@ -9,13 +9,12 @@ import streamlit as st
 
 from amn_core.constants import METHODS
 from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.formats import run_names
 from amn_core.formats.runs import Run
 from app import getting, roots
 from app.charts.styles import RunStyle, build_styles
 
 RESAMPLES = 400
-BACKBONES = {"ResNet50": "ResNet-50", "ResNet101": "ResNet-101", "EfficientNetLite0": "Lite0",
-             "EfficientNetLite0Small": "Lite0 small"}
 
 
 @st.cache_resource(ttl="5s", show_spinner=False)
@@ -227,28 +226,15 @@ def describe_group(key: str) -> str:
 
 
 def name_runs(group: dict[str, Run]) -> dict[str, str]:
-    """Name the runs of a group; where two have the same name the backbone is added, or the key if it does not help."""
-    short = [run.name for run in group.values()]
-    with_backbone = [", ".join(filter(None, (run.name, name_backbone(run)))) for run in group.values()]
-    names = {}
-    for key, name, longer in zip(group, short, with_backbone, strict=True):
-        if short.count(name) == 1:
-            names[key] = name
-        else:
-            names[key] = longer if with_backbone.count(longer) == 1 else f"{name} ({key})"
-    return names
+    """Give the runs of a group their short names (`amn_core.formats.run_names`), their keys as places."""
+    return dict(zip(group, run_names.name_runs(list(group.values()), list(group)), strict=True))
 
 
 def style_runs(group: dict[str, Run]) -> dict[str, RunStyle]:
     """Style the runs of a group, each with its one name."""
-    methods, backbones = [run.method for run in group.values()], [name_backbone(run) for run in group.values()]
+    methods = [run.method for run in group.values()]
+    backbones = [run_names.name_backbone(run) for run in group.values()]
     return dict(zip(group, build_styles(methods, list(name_runs(group).values()), backbones), strict=True))
-
-
-def name_backbone(run: Run) -> str:
-    """Name the backbone of a run's model for people; nothing where it is not known."""
-    kind = run.meta.get("model", {}).get("backbone", "")
-    return BACKBONES.get(kind, kind)
 
 
 def load_contents(run: Run):

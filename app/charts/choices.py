@@ -47,7 +47,7 @@ def draw_budget(budgets: Sequence[tuple[RunStyle, Budget, float | None]], tolera
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": tolerance * PERCENT, "y1": tolerance * PERCENT,
             "yref": "y", "line": {"color": NEUTRAL, "width": 1}}
     return build_figure(
-        traces, "labelled images", "points below the peak", 400, shapes=[line],
+        traces, "labelled images", "regret (points)", 400, shapes=[line],
         x_axis={"type": "log", "tickvals": ticks, "ticktext": list(map(str, ticks))}, y_axis={"range": [-0.4, 10]})
 
 

@@ -64,5 +64,5 @@ def describe_tile(run: Run, image: pd.Series) -> str:
     if run.is_masks:
         text = f"mIoU {image['miou'] * 100:.1f} %"
     else:
-        text = f"loses {image['regret'] * 100:.1f} · best at {image['best_threshold']:.3f}"
+        text = f"regret {image['regret'] * 100:.1f} · best at {image['best_threshold']:.3f}"
     return text + (f" · step {image['step'] * 100:+.1f}" if "step" in image and pd.notna(image["step"]) else "")

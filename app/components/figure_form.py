@@ -12,7 +12,7 @@ SHARED = ("protocol", "classes", "images", "data")   # chosen in the bar of all 
 DRAWS = ("intervals", "resamples", "level", "seed")
 PAGE = ("preset", "width", "height", "dpi")
 LABELS = {
-    "preset": "Made for", "width": "Width, in", "height": "Height, in", "dpi": "Pictures, dots an inch",
+    "preset": "Made for", "width": "Width, in", "height": "Height, in", "dpi": "Resolution of pictures, dpi",
     "axis": "Horizontal axis", "intervals": "Intervals", "resamples": "Resamples", "level": "Level of the intervals",
     "seed": "Seed", "plateau": "Plateaus", "oracle": "Per-image oracle", "zoom": "Start just below the plateaus",
     "mirror": "Background below the axis", "points": "One point is", "rule": "Images by", "of": "Regret of run",

@@ -71,7 +71,8 @@ def render_maps(sample: data.Sample, maps: dict, told: tuple, wrong: set, thresh
         called = (cam.argmax(axis=0)[..., None] == shown).any(axis=-1) & (cam.max(axis=0) > threshold)
         pictures.append((NAMES[method], charts.outline_mask(charts.overlay_map(sample.image, plane), called)))
     page.render_figure(charts.draw_pictures(pictures, 3), NAME, f"Maps of {what}")
-    st.caption(f"Shown: activation of **{what}**; outlined in white what is called so at {threshold:.3f}.")
+    st.caption(f"Shown: activation of **{what}**; outlined in white: the pixels labelled so "
+               f"at a threshold of {threshold:.3f}.")
     for column, (method, cam) in zip(st.columns(len(maps)), maps.items(), strict=True):
         label = np.concatenate([[0], told])[np.where(cam.max(0) > threshold, cam.argmax(0) + 1, 0)]
         is_wrong = np.isin(label, sorted(wrong))

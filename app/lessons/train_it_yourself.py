@@ -20,14 +20,15 @@ def render() -> None:
     """Render the lesson."""
     page.render_text(
         NAME,
-        "A real data set hides cause and effect. In this drawn world every object is named by **one thing**, and a "
-        "**knob** says how many by which: at 0 all by the coat of the whole body, with a head or a roof that tells "
-        "nothing; at 1 all by the small part alone, in a coat that tells nothing. Turn it and look at the pictures: "
+        "A real data set hides cause and effect. In this drawn world exactly **one cue** gives away the class "
+        "of an object, and a **knob** sets which: at 0 it is always the pattern of the whole body, while the head or "
+        "roof is the same for all classes; at 1 it is always that small part, while the pattern is the same for all. "
+        "Turn it and look at the pictures: "
         "the objects stay where they are.",
         "Which way will the CAM's imbalance go? Train at two settings from the same start, with nothing but the knob "
         "changed, and compare.",
     )
-    knob = page.render_slider("The knob: share of objects that only their small part names", 0.0, 1.0, 0.05, "knob")
+    knob = page.render_slider("The knob: share of objects that only a small part gives away", 0.0, 1.0, 0.05, "knob")
     render_scenes(knob)
     measured = data.load_knob()
     if measured is not None:

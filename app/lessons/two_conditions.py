@@ -23,9 +23,9 @@ def render() -> None:
         "Take one class. On the object its activation has some distribution *F*, elsewhere another, *B*. "
         "If a share π of the pixels is object, every threshold *t* gives\n\n"
         r"$$\mathrm{IoU}(t) = \frac{\pi\,(1-F(t))}{\pi + (1-\pi)\,(1-B(t))}$$",
-        "The top is what you **keep** of the object, the bottom is what you **called** object or should have. The "
-        "paper "
-        "asks for two things: less **imbalance** in *F*, a larger **gap** between *F* and *B*. Move them.",
+        "The numerator is the part of the object that you **keep**, the denominator adds all that you "
+        "**labelled** object and all that really is. The paper asks for two things: "
+        "less **imbalance** in *F*, a larger **gap** between *F* and *B*. Move them.",
     )
     left, right = st.columns([1, 3], gap="medium")
     with left:
@@ -37,19 +37,19 @@ def render() -> None:
         render_model(model, material, focus)
     page.render_question(
         "Leave the gap alone and raise only the imbalance. Does the peak fall, does the hill get narrower, or both? "
-        "Then do the reverse.",
-        "Both. Spread-out activation loses pixels **early**: the top of the fraction falls from small *t* on, so the "
-        "hill "
-        "gets lower and its summit moves to the left. A small gap lets background in **late**: the bottom stays large "
-        "until *t* is high. The hill is squeezed from both sides. And since each image has its own *F* and *B*, a "
-        "narrow hill means that no single *t* lies on the hills of all images.",
+        "Then change only the gap.",
+        "Both. Spread-out activation loses pixels **early**: the numerator falls from small *t* on, so the "
+        "hill gets lower and its summit moves to the left. A small gap lets background in **late**: the denominator "
+        "stays large until *t* is high. The hill is squeezed from both sides. And since each image has its own *F* and "
+        "*B*, a narrow hill means that no single *t* lies on the hills of all images.",
     )
     page.render_way_on(NAME)
 
 
 def render_sliders() -> dict[str, np.ndarray | float]:
     """Render the sliders of the model; returns π, F and B on the thresholds."""
-    imbalance = page.render_slider("Imbalance on the object (CV)", 0.05, 1.2, 0.05, "imbalance")
+    imbalance = page.render_slider(
+        "Imbalance on the object (CV, coefficient of variation)", 0.05, 1.2, 0.05, "imbalance")
     gap = page.render_slider("Gap between the means", 0.05, 0.9, 0.05, "gap")
     share = page.render_slider("Share of the image that is object, π", 0.02, 0.8, 0.02, "area")
     haze = page.render_slider("Spread on the background", 0.02, 0.4, 0.01, "haze")

@@ -77,7 +77,7 @@ def render_table(choice: Choice, key: str, part: str) -> None:
     shown = [row for row in rows if row["scope"] in scopes]
     best = choices.find_suggested(rows)
     st.markdown(f"**{choice.styles[key].label}: {best['title']} gives {best['threshold']:.3f}**, "
-                f"{best['regret'] * 100:.1f} points below the peak ({choices.write_interval(best)}) "
+                f"{best['regret'] * 100:.1f} points of regret ({choices.write_interval(best)}) "
                 f"{choices.write_badge('none')}")
     name = f"table:choices:{key}:{part}:{len(scopes)}"
     st.dataframe(
@@ -87,11 +87,11 @@ def render_table(choice: Choice, key: str, part: str) -> None:
     if st.session_state.get(SHARE):
         asked = (choice.runs[key], choice.averaging, choice.classes, choice.images, part)
         st.caption(choices.write_share(*cached_choices.load_tolerance(*asked)))
-    st.caption("The rule named on top is the one that loses least at its worst on the bundled runs of photographs; "
-               "none is safe on all. "
-               "A click on a row sets the threshold. Regret: points below the peak of one threshold on these images, "
-               "95 % interval over images; below zero: better than any single one. Selectors without ground truth "
-               "see activations only, but pixels marked 255 were never counted.")
+    st.caption("The rule named on top is the one whose largest regret on the bundled runs of photographs is the "
+               "smallest; none is safe on all. "
+               "A click on a row sets the threshold. Regret: points below the best single threshold on these images, "
+               "95 % interval over images; below zero: better than any single threshold. Selectors without ground "
+               "truth see activations only, but pixels marked 255 (not scored) were never counted.")
 
 
 def take_row(name: str, rows: list[dict]) -> None:
@@ -129,7 +129,7 @@ def render_budget(choice: Choice, part: str) -> None:
         drawn.append((choice.styles[key], budget, unseen))
         needs.append(f"{choice.styles[key].label}: {choices.write_needed(budget)}")
     st.plotly_chart(choice_charts.draw_budget(drawn), key="chart:budget", config=CONFIG,
-                    alt="Points below the peak against the number of labelled images")
+                    alt="Regret in points against the number of labelled images")
     st.caption("Within half a point (thin line): " + "; ".join(needs) + ". Chosen on images of one half, scored on the "
                "other. Dotted: no ground truth at all.")
 

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from amn_core.formats.run_names import name_fully
 from amn_core.formats.runs import Run
 from app import controls, roots, state
 from app.cache import runs as cached
@@ -69,7 +70,7 @@ def render_comparison(keys: list[str]) -> None:
 
 def render_provenance(key: str, run: Run) -> None:
     """Render where a run comes from and how it was made."""
-    with st.expander(f"{run.name} · {key}", expanded=True, icon=":material/history_edu:"):
+    with st.expander(f"{name_fully(run)} · {key}", expanded=True, icon=":material/history_edu:"):
         left, right = st.columns(2, gap="medium")
         for column, rows in zip((left, right), provenance.describe_provenance(run)):
             with column:

@@ -128,8 +128,8 @@ def describe_losses(table: pd.DataFrame, choice: controls.Choice, key: str) -> s
     if choice.runs[key].is_masks:
         return f"**{len(table)} images** · finished masks, which lose nothing to a threshold: they have none"
     mean, median = table["regret"].mean() * 100, table["regret"].median() * 100
-    return (f"**{len(table)} images** · at {choice.threshold:.3f} an image loses {mean:.1f} points on average, half of "
-            f"them more than {median:.1f}")
+    return (f"**{len(table)} images** · at {choice.threshold:.3f} the regret is {mean:.1f} points on average, "
+            f"{median:.1f} in the median")
 
 
 def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> None:

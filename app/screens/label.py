@@ -112,7 +112,7 @@ def render_after(runs: dict[str, Run], standing: cached_answers.Standing) -> Non
     if shows_all:
         st.dataframe(build_table(runs), hide_index=True, column_config={
             "threshold": st.column_config.NumberColumn("Threshold", format="%.3f"),
-            "lost": st.column_config.NumberColumn("Loses at most (points, 95 %)", format="%.1f"),
+            "lost": st.column_config.NumberColumn("Regret at most (points, 95 %)", format="%.1f"),
             "low": st.column_config.NumberColumn("mIoU from (%)", format="%.0f"),
             "high": st.column_config.NumberColumn("to (%)", format="%.0f")})
 

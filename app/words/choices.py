@@ -8,8 +8,8 @@ from amn_core.choosing.budget import SIZES, Budget, find_needed
 from amn_core.choosing.confident import Confident, find_widest
 from amn_core.choosing.point_budget import SIZES as POINT_SIZES
 
-# The rule without ground truth that loses least at its worst on the bundled runs of photographs: two backbones, three
-# methods. Others win on one backbone and lose up to 26 points on the other.
+# The rule without ground truth whose largest regret is the smallest on the bundled runs of photographs: two
+# backbones, three methods. Others win on one backbone and lose up to 26 points on the other.
 SUGGESTED = "expected-iou"
 BADGES = {
     "none": "no ground truth", "fixed": "fixed beforehand", "oracle": "oracle", "labels": "labelled images",

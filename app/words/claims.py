@@ -53,11 +53,11 @@ def write_losses(name: str, threshold: float, regret: np.ndarray) -> str:
     """Write what images lose to a threshold: half of them, and the worst one; `regret` (N,) fractions of 1."""
     known = regret[np.isfinite(regret)] * 100
     if not len(known):
-        return f"{name} is finished masks: no image loses anything to a threshold."
+        return f"{name} is finished masks: a threshold costs no image anything."
     if len(known) == 1:
-        return f"At {threshold:.3f} the image loses {known[0]:.1f} points of what {name} could reach on it."
-    return (f"At {threshold:.3f} half of the {len(known)} images lose more than {np.median(known):.1f} points of what "
-            f"{name} could reach on them; the worst loses {known.max():.1f}.")
+        return f"At {threshold:.3f} the regret of {name} on the image is {known[0]:.1f} points."
+    return (f"At {threshold:.3f} the regret of {name} is above {np.median(known):.1f} points on half of the "
+            f"{len(known)} images, and {known.max():.1f} at the worst.")
 
 
 def join_values(values: Mapping[str, float], unit: str) -> str:

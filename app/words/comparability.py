@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run
 
 
@@ -76,7 +77,7 @@ def find_differences(
         image_ids: the images of each run, in the order of `runs`, if they are known; their order does not count.
         names: what each run is called on the screen; by default the run's own name.
     """
-    called = list(names) or name_apart(runs)
+    called = list(names) or name_runs(runs)
     found = [compare_topic(topic, runs, called) for topic in TOPICS]
     if len(image_ids) == len(runs):
         found.append(compare_images(called, image_ids))
@@ -99,17 +100,6 @@ def compare_images(names: Sequence[str], image_ids: Sequence[Sequence[str]]) -> 
     common = len(frozenset.intersection(*sets))
     texts = [f"{len(ids)} images, {common} of them common to all" for ids in sets]
     return Difference(IMAGES, dict(zip(names, texts, strict=True)))
-
-
-def name_apart(runs: Sequence[Run]) -> list[str]:
-    """Name the runs; a name that occurs again gets a number."""
-    names: list[str] = []
-    for run in runs:
-        name, number = run.name, 2
-        while name in names:
-            name, number = f"{run.name} ({number})", number + 1
-        names.append(name)
-    return names
 
 
 def write_value(value: Any) -> str:

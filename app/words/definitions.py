@@ -48,7 +48,8 @@ DEFINITIONS = {
     "oracle_less_peak": Definition(
         "Oracle − peak", "What one threshold for all images costs, at best.", OURS, True),
     "regret": Definition(
-        "Regret", "Of an image: its best mIoU − its mIoU at the global threshold.", OURS, True),
+        "Regret", "Points below the best. Of an image: its best mIoU − its mIoU at the global threshold. Of a "
+        "choice: the peak − the mIoU at the chosen threshold.", OURS, True),
     "degenerate": Definition(
         "Degenerate image", "Its ground truth has no scored background, or no scored object: a threshold separates "
         "nothing, so that it is perfect at 0 or at 1. Counted in the scores, left out of rankings.", OURS, True),
@@ -61,9 +62,9 @@ DEFINITIONS = {
     "auc_other": Definition(
         "AUC to others", "The same between the pixels of the object and those of other classes.", OURS, True),
     "imbalance": Definition(
-        "Imbalance (CV)", "Coefficient of variation of the activation on the object: 0 where all of it is alike. "
-        "That imbalance hurts is the paper's claim; this measure of it is ours. A pure scaling leaves it alone, "
-        "an offset does not.", OURS, True),
+        "Imbalance (CV)", "Coefficient of variation (CV: standard deviation over mean) of the activation on the "
+        "object: 0 where all of it is alike. That imbalance hurts is the paper's claim; this measure of it is "
+        "ours. A pure scaling leaves it alone, an offset does not.", OURS, True),
     "gini": Definition(
         "Imbalance (Gini)", "Gini coefficient of the activation on the object: 0 where all of it is alike, towards 1 "
         "where few pixels have all. A pure scaling leaves it alone.", OURS, True),

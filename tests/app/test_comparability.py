@@ -67,7 +67,7 @@ def test_images_in_common_are_counted():
 
 def test_runs_of_the_same_name_are_kept_apart():
     found = find_differences([make_run(), make_run(split="val")])
-    assert found[0].values == {"CAM": "train", "CAM (2)": "val"}
+    assert found[0].values == {"CAM (CAM) 1": "train", "CAM (CAM) 2": "val"}
 
 
 @pytest.mark.parametrize(("value", "text"), [

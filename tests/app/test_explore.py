@@ -71,7 +71,7 @@ def test_list_follows_the_hand_sorts_on_release_and_next_walks_its_order(open_pa
     page.wait_for_selector(".amn[data-ready]")
     order, regret = rank(0.7)
     assert read_rows(page) == [[name, f"{regret[name] / 100:.1f}"] for name in order]
-    assert page.locator(".images .figure").inner_text() == "lost, points at 0.700, of CAM"
+    assert page.locator(".images .figure").inner_text() == "regret, points at 0.700, of CAM"
     page.locator(".threshold-track").focus()
     page.keyboard.down("Home")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -80,7 +80,7 @@ def test_list_follows_the_hand_sorts_on_release_and_next_walks_its_order(open_pa
     page.keyboard.up("Home")
     page.wait_for_function("document.location.search.includes('t=0.000')")
     assert [name for name, _ in read_rows(page)] == later
-    assert page.locator(".images .figure").inner_text() == "lost, points at 0.000, of CAM"
+    assert page.locator(".images .figure").inner_text() == "regret, points at 0.000, of CAM"
     for _ in range(3):
         here = later.index(page.locator(".amn").get_attribute("data-ready"))
         page.keyboard.press("]")
