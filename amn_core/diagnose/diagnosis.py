@@ -30,7 +30,8 @@ SAMPLE = 48  # images on which every reading is counted first
 FEW = 96  # images that are all counted under every reading at once
 LEADERS = 10  # readings with two changes of pixels that are counted in full
 MOST_SHOWN = 5
-SLACK = 0.02  # how far a sample may be from all images, fraction of 1
+# How far a sample may be from all images, fraction of 1: with what all of them score at first, and by itself.
+SLACK, ALONE = 0.02, 0.05
 CHUNK = 24
 Ask = tuple[str, str, str, str]  # what `open_source` opens again in another process
 TELLING = 1 - SHARE
@@ -202,7 +203,8 @@ def count_readings(opened: Opened, target: Target | None, tell: Callable[[str], 
         raise ValueError(f"{len(opened.source.dataset.ids)} images and no target: nothing says which readings lead")
     few = sample_readings(opened)
     wide = replace(target, tolerance=tuple(half + SLACK for half in target.tolerance))
-    tell(describe_first(opened, search(few, opened.allowed, opened.base, wide), len(few.lists[opened.base.images])))
+    alone = replace(target, tolerance=tuple(half + ALONE for half in target.tolerance))
+    tell(describe_first(opened, search(few, opened.allowed, opened.base, alone), len(few.lists[opened.base.images])))
     count_base(opened)
     found = search(few, opened.allowed, opened.base, wide, adjust=partial(expect, few, opened.board, opened.base))
     ranked = sorted(found.answers, key=lambda one: one.cost + target.measure(one.score).sum() / SLACK)
@@ -272,7 +274,7 @@ def expect(few: Board, full: Board, base: Reading, reading: Reading, curve: np.n
 
 
 def describe_first(opened: Opened, found: Found, sampled: int) -> str:
-    """Describe what a sample says: the simplest way to within two points of the target, or to the nearest."""
+    """Describe what a sample says: the simplest way to within five points of the target, or to the nearest."""
     base, is_masks = opened.base, opened.board.is_masks
     start = f"from {sampled} of {len(opened.source.dataset.ids):,} images"
     likely = (found.answers[0] if found.answers else found.nearest).reading
