@@ -56,7 +56,11 @@ def build_basis(ranks: np.ndarray) -> np.ndarray:
 
 
 def squash(odds: np.ndarray) -> np.ndarray:
-    """Turn log odds into chances, far from 0 and 1 by at least 1e-5."""
+    """Turn log odds into chances, far from 0 and 1 by at least 1e-5.
+
+    >>> squash(np.zeros(1)).tolist()
+    [0.5]
+    """
     chance = np.clip(odds, -LARGEST, LARGEST)
     np.exp(np.negative(chance, out=chance), out=chance)
     return np.reciprocal(np.add(chance, 1, out=chance), out=chance)

@@ -13,6 +13,9 @@ def parse_share(text: str) -> float:
 
     Raises:
         ValueError: another rule, or no number between 0 and 1.
+
+    >>> parse_share("share:0.30")
+    0.3
     """
     name, _, number = text.partition(":")
     try:

@@ -49,7 +49,11 @@ class Watcher:
 
 
 def take_sample(ids: Sequence[str], size: int) -> tuple[str, ...]:
-    """Take a sample of some ids, spread evenly over them."""
+    """Take a sample of some ids, spread evenly over them.
+
+    >>> take_sample(["a", "b", "c", "d"], 2)
+    ('b', 'd')
+    """
     if size >= len(ids):
         return tuple(ids)
     return tuple(ids[int(i)] for i in (np.arange(size) + 0.5) * len(ids) / size)

@@ -16,19 +16,31 @@ AVERAGINGS = ("union", "all", "present")
 
 
 def divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Divide where the whole is not zero, NaN elsewhere: an undefined score is no score."""
+    """Divide where the whole is not zero, NaN elsewhere: an undefined score is no score.
+
+    >>> divide([1, 1], [2, 0]).tolist()
+    [0.5, nan]
+    """
     part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0)
 
 
 def nanmean(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Average what is not NaN, NaN where nothing is left, without numpy's warning."""
+    """Average what is not NaN, NaN where nothing is left, without numpy's warning.
+
+    >>> round(float(nanmean(np.array([0.2, np.nan, 0.4]))), 3)
+    0.3
+    """
     is_defined = ~np.isnan(values)
     return divide(np.where(is_defined, values, 0).sum(axis=axis), is_defined.sum(axis=axis))
 
 
 def sum_above(bins: np.ndarray) -> np.ndarray:
-    """Sum the bins (..., T+1) above each threshold: (..., T) int64, the pixels strictly above it."""
+    """Sum the bins (..., T+1) above each threshold: (..., T) int64, the pixels strictly above it.
+
+    >>> sum_above(np.array([4, 2, 1])).tolist()
+    [3, 1]
+    """
     reverse = np.cumsum(bins[..., :0:-1], axis=-1, dtype=np.int64)
     return reverse[..., ::-1]
 
@@ -73,6 +85,9 @@ def score_iou(confusion: np.ndarray) -> np.ndarray:
 
     Returns:
         (..., C) in [0, 1], NaN where neither ground truth nor prediction has a pixel.
+
+    >>> score_iou(np.array([[3, 1], [0, 4]])).tolist()
+    [0.75, 0.8]
     """
     hit = np.diagonal(confusion, axis1=-2, axis2=-1)
     return divide(hit, confusion.sum(axis=-1) + confusion.sum(axis=-2) - hit)
@@ -83,6 +98,9 @@ def find_classes(class_names: tuple[str, ...] | int, classes=None) -> np.ndarray
 
     Raises:
         ValueError: if a class is unknown or there is none.
+
+    >>> find_classes(("background", "cat", "dog"), ["dog", 0]).tolist()
+    [0, 2]
     """
     names = class_names if isinstance(class_names, tuple) else tuple(map(str, range(class_names)))
     if classes is None:
@@ -106,6 +124,9 @@ def score_miou(confusion: np.ndarray, averaging: str = "union", classes=None) ->
 
     Returns:
         (...) in [0, 1], NaN where no class is left.
+
+    >>> round(float(score_miou(np.array([[3, 1], [0, 4]]))), 3)
+    0.775
     """
     check_averaging(averaging)
     chosen = find_classes(confusion.shape[-1], classes)
@@ -167,6 +188,9 @@ def score_foreground_share(confusion: np.ndarray) -> np.ndarray:
     """Score the share of the scored pixels that are called foreground: (...) from (..., C, C).
 
     Falls as the threshold rises, and is the same after any increasing change of the maps (ours).
+
+    >>> float(score_foreground_share(np.array([[3, 1], [0, 4]])))
+    0.625
     """
     return 1 - divide(confusion[..., BACKGROUND].sum(axis=-1), confusion.sum(axis=(-2, -1)))
 

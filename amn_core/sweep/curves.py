@@ -15,6 +15,9 @@ def find_peak(curves: np.ndarray) -> np.ndarray:
     """Find the index of the highest score of each curve (..., T): (...) int64.
 
     The lowest threshold wins ties. A curve without a score gives 0.
+
+    >>> find_peak(np.array([0.2, 0.5, 0.5, np.nan])).tolist()
+    1
     """
     return np.argmax(np.where(np.isnan(curves), -np.inf, curves), axis=-1)
 
@@ -35,6 +38,10 @@ def find_plateau(curves: np.ndarray, tolerance: float = PLATEAU_TOLERANCE) -> tu
 
     Returns:
         First and last index, (...) int64 each.
+
+    >>> first, last = find_plateau(np.array([0.2, 0.495, 0.5, 0.491, 0.4, 0.5]))
+    >>> first.tolist(), last.tolist()
+    (1, 3)
     """
     index, n = np.arange(curves.shape[-1]), curves.shape[-1]
     peak = find_peak(curves)[..., None]
@@ -107,6 +114,9 @@ def find_threshold(thresholds: np.ndarray, threshold: float) -> int:
 
     Raises:
         ValueError: if it lies outside the grid.
+
+    >>> find_threshold(np.array([0.0, 0.5, 1.0]), 0.7)
+    1
     """
     if not thresholds[0] - 1e-9 <= threshold <= thresholds[-1] + 1e-9:
         raise ValueError(f"threshold is {threshold}, outside {thresholds[0]:g} to {thresholds[-1]:g} as counted")
