@@ -182,6 +182,13 @@ def to_luminance(labels: np.ndarray, one: Drawn) -> np.ndarray:
     return np.asarray(Image.fromarray(VOC_PALETTE[labels]).convert("L"))
 
 
+def to_categories(labels: np.ndarray, one: Drawn) -> np.ndarray:
+    """Turn classes of a mask into COCO's category ids; 255 stays."""
+    table = np.full(256, 255, np.uint8)
+    table[: len(COCO_CATEGORY_IDS) + 1] = (0, *COCO_CATEGORY_IDS)
+    return table[labels]
+
+
 def swap_colours(case: Case) -> None:
     """Write masks in VOC's colours with red and blue exchanged."""
     case.is_swapped = True
@@ -233,8 +240,7 @@ MASK_DAMAGES: dict[str, Damage] = {
     "masks: one too low": Damage("numbering", renumber("minus-one", shift_labels(-1, False)), {"above": 1}),
     "masks: one too high": Damage("numbering", renumber("plus-one", shift_labels(1, False))),
     "masks: raised by 91": Damage("numbering", renumber("raised-91", shift_labels(91, True)), {"is_coco": True}),
-    "masks: category ids": Damage("numbering", renumber(
-        "categories", lambda labels, one: np.array([0, *COCO_CATEGORY_IDS], np.uint8)[labels]), {"is_coco": True}),
+    "masks: category ids": Damage("numbering", renumber("categories", to_categories), {"is_coco": True}),
     "masks: 255 an error": Damage("unsure", leave_unsure("error")),
     "masks: 255 left out": Damage("unsure", leave_unsure("left out")),
     "masks: list": Damage("images", take_list),
