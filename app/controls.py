@@ -14,6 +14,7 @@ from app.charts.styles import RunStyle
 from app.words.claims import SAMPLES
 from app.words.comparability import Difference, find_differences
 from app.words.definitions import AVERAGINGS, write_definitions
+from app.words.text import escape
 
 EMPTY = (
     "**No run with counts yet.** Put a bundle into `checkpoints/`, make a run with "
@@ -108,7 +109,8 @@ def render_run_menu(runs: dict[str, Run]) -> None:
         state.put("runs", () if chosen == first else tuple(chosen))
 
     with st.popover(f"Runs: {len(find_marked(runs))} of {len(runs)}", icon=":material/stacked_line_chart:"):
-        st.pills("Runs", options, selection_mode="multi", format_func=names.get, key="widget:runs", on_change=store,
+        st.pills("Runs", options, selection_mode="multi", format_func=lambda key: escape(names[key]),
+                 key="widget:runs", on_change=store,
                  label_visibility="collapsed")
 
 
@@ -155,7 +157,7 @@ def render_protocol(runs: dict[str, Run]) -> None:
     placeholder = f"The {len(own)} of the runs' protocol" if own else "All classes"
     st.multiselect("Classes that count", options, placeholder=placeholder, **state.bind("classes", options))
     if own:
-        st.caption(f"The runs' protocol averages over {', '.join(own)}.")
+        st.caption(escape(f"The runs' protocol averages over {', '.join(own)}."))
     st.toggle("Only images that all chosen runs have", **state.bind("common"))
     st.caption("Ground truth 255 is never counted. Every number on the screen is under this protocol.")
 

@@ -28,6 +28,9 @@ th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #dad
 tr > th:first-child { text-align: left; } tbody th { font-weight: normal; } small { display: block; }
 pre { overflow-x: auto; font-size: .78rem; }
 """
+# Nothing is fetched and nothing runs: pictures and style are in the page itself.
+POLICY = ('<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+          'style-src \'unsafe-inline\'; base-uri \'none\'; form-action \'none\'">')
 
 
 def build_report(material: Material) -> tuple[bytes, dict[str, Any], str]:
@@ -83,7 +86,7 @@ def write_page(material: Material, sections: list[str], record: dict[str, Any]) 
     shown = json.dumps(json.loads(embedded), indent=2, ensure_ascii=False)
     facts = "".join(f"<p>{html.escape(text)}</p>" for text in (describe_images(material), describe_protocol(material)))
     return "\n".join([
-        "<!doctype html>", '<html lang="en"><head><meta charset="utf-8">',
+        "<!doctype html>", '<html lang="en"><head><meta charset="utf-8">', POLICY,
         '<meta name="viewport" content="width=device-width">', f"<title>{html.escape(title)}</title>",
         f"<style>{STYLE}</style></head><body>", f"<h1>{html.escape(title)}</h1>", facts, *sections,
         "<h2>Record</h2>", f"<pre>{html.escape(shown)}</pre>",

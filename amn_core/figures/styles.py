@@ -99,7 +99,8 @@ def build_settings(page: Page) -> dict:
         "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "legend.handlelength": 2.2,
         "legend.columnspacing": 1.2, "legend.borderaxespad": 0.2, "legend.handletextpad": 0.5,
         "pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "amn_core",
-        "text.usetex": False, "figure.constrained_layout.h_pad": 0.02, "figure.constrained_layout.w_pad": 0.02,
+        "text.usetex": False, "text.parse_math": False,  # names are text, with dollar signs, too
+        "figure.constrained_layout.h_pad": 0.02, "figure.constrained_layout.w_pad": 0.02,
         "axes.axisbelow": True, "grid.color": "#D0D3D8", "grid.linewidth": page.line / 3,
     }
 

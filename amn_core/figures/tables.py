@@ -11,6 +11,7 @@ import numpy as np
 from amn_core.figures.bars import find_rows, score_at
 from amn_core.figures.curves import PERCENT
 from amn_core.figures.material import Material, describe_images, describe_protocol, has_one_scale
+from amn_core.formats.cells import write_text_cell
 
 LATEX = str.maketrans({"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\{", "}": r"\}",
                        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
@@ -190,11 +191,11 @@ def write_csv(table: Table) -> str:
     has_interval = [any(np.isfinite(row[i].low) for row in table.cells) for i in range(len(table.heads) - 1)]
     heads = [f"{head}{end}" for head, extra in zip(table.heads[1:], has_interval, strict=True)
              for end in (("", " low", " high") if extra else ("",))]
-    writer.writerow([table.heads[0], *heads])
+    writer.writerow(map(write_text_cell, [table.heads[0], *heads]))
     for name, cells in zip(table.names, table.cells, strict=True):
         numbers = [value for cell, extra in zip(cells, has_interval, strict=True)
                    for value in ((cell.value, cell.low, cell.high) if extra else (cell.value,))]
-        writer.writerow([name, *(repr(value) if np.isfinite(value) else "" for value in numbers)])
+        writer.writerow([write_text_cell(name), *(repr(value) if np.isfinite(value) else "" for value in numbers)])
     return buffer.getvalue()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.formats.cells import write_text_cell
 from amn_core.formats.files import write_bytes
 from amn_core.sweep import Counts, Summary, score_confusion, score_iou
 from amn_core.sweep.confusion import sum_above
@@ -22,7 +23,7 @@ def save_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[An
     """Save a table as CSV (UTF-8, comma, a header); NaN and None become empty cells."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
+    writer.writerow(map(write_text_cell, header))
     writer.writerows([write_cell(cell) for cell in row] for row in rows)
     write_bytes(Path(path), buffer.getvalue().encode())
 
@@ -30,7 +31,7 @@ def save_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence[An
 def write_cell(value: Any) -> Any:
     """Write a cell: numbers in full, what is undefined as nothing."""
     value = value.item() if isinstance(value, np.generic) else value
-    return "" if value is None or value != value else value
+    return "" if value is None or value != value else write_text_cell(value)
 
 
 def save_tables(

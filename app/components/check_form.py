@@ -7,6 +7,7 @@ from amn_core.commands.progress import read_share
 from amn_core.jobs import Job
 from app import checks, state
 from app.components.job_form import list_data
+from app.words.text import escape
 
 COLUMNS = {"kind": "Kind", "images": "Images", "found": "Found", "such as": "Such as", "do": "What to do"}
 
@@ -51,7 +52,7 @@ def render_last() -> None:
 
 def render_report(job: Job, report: dict) -> None:
     """Render what a check found, a row for each kind of fault or oddity."""
-    st.markdown(f"{job.title}: {checks.describe_report(report)}")
+    st.markdown(f"{escape(job.title)}: {checks.describe_report(report)}")
     if not report["findings"]:
         st.success("Nothing is wrong or odd.", icon=":material/check:")
         return

@@ -18,6 +18,7 @@ from app.cache import runs as cached
 from app.charts import runs as charts
 from app.charts.plotting import mark_live
 from app.controls import Choice, bind_run
+from app.words.text import escape
 
 PAIRED = {
     "peak_miou": "Peak mIoU, points", "oracle_miou": "Per-image oracle, points", "oracle_gain": "Oracle − peak, points",
@@ -237,7 +238,7 @@ def render_verdict(
         rows[title] = [f"{value * unit:+.{digits}f}" for value in (one.estimate, one.low, one.high)]
         rows[title].append(f"{one.share_above:.0%}")
     columns = ["difference", "95 % from", "to", "draws in which it is above 0"]
-    st.markdown(f"**{names[first]} less {names[second]}**, paired over images")
+    st.markdown(f"**{escape(names[first])} less {escape(names[second])}**, paired over images")
     st.table(pd.DataFrame.from_dict(rows, orient="index", columns=columns), border="horizontal", width="content")
 
 

@@ -8,7 +8,7 @@ from amn_core.compute.progress import read_progress
 from amn_core.jobs import Job
 from amn_core.jobs.folder import PROGRESS
 from app import diagnosing, state
-from app.words.plain import escape
+from app.words.text import escape
 
 STAGES = {"yours": "counting as it is read at first", "sample": "trying every reading on a sample",
           "readings": "counting the leading readings"}

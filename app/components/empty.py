@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import state
 from app.cache import runs as cached
+from app.words.text import escape
 
 
 def render_no_runs() -> None:
@@ -27,4 +28,4 @@ def render_no_images(run, groups: dict) -> None:
     st.page_link("screens/data_and_runs.py", label="Data and runs", icon=":material/arrow_forward:")
     others = [key for key, members in groups.items() if cached.get_dataset(next(iter(members.values())))]
     for key in others[:2]:
-        st.button(f"Look at {cached.describe_group(key)}", on_click=lambda key=key: state.put("data", key))
+        st.button(f"Look at {escape(cached.describe_group(key))}", on_click=lambda key=key: state.put("data", key))

@@ -7,6 +7,7 @@ from amn_core.data import DataError
 from amn_core.jobs import Job
 from app import getting, imports, roots, state
 from app.cache import runs as cached
+from app.words.text import escape
 
 LISTED = 3
 SEEN = "got-jobs"
@@ -79,7 +80,7 @@ def render_job(job: Job) -> None:
         st.progress(share, text=f"{job.title}: {'waits for its turn' if job.state == 'queued' else f'{share:.0%}'}")
         return
     with st.container(border=True):
-        st.markdown(f"**{job.title}**: {job.state}")
+        st.markdown(f"**{escape(job.title)}**: {job.state}")
         if job.error:
             st.error(job.error, icon=":material/error:")
         spec = getting.find_got(job)

@@ -11,6 +11,7 @@ from amn_core.jobs import Job
 from app import imports, state
 from app.cache import runs as cached
 from app.components.job_form import list_data
+from app.words.text import escape
 
 CHOICES = {
     "kind": ("Files are", KINDS, {"auto": "recognised"}),
@@ -126,7 +127,7 @@ def render_job(job: Job) -> None:
         st.progress(share, text=f"{job.title}: {waits}")
         return
     report = imports.read_report(job)
-    with st.expander(f"{job.title}: {job.state}", expanded=True, icon=":material/download:"):
+    with st.expander(f"{escape(job.title)}: {job.state}", expanded=True, icon=":material/download:"):
         if job.error:
             st.error(name_fields(job.error), icon=":material/error:")
         if report:

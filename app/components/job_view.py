@@ -14,6 +14,7 @@ from app.cache import runs as cached
 from app.cache import trainings as cached_trainings
 from app.charts.trainings import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
 from app.components.job_form import FAILURE, VALUES
+from app.words.text import escape
 
 BADGES = {
     "queued": ":gray-badge[:material/schedule: waits]", "running": ":blue-badge[:material/autorenew: running]",
@@ -46,7 +47,7 @@ def render_live(job: Job) -> None:
         render_training(job, choose_training(trainings))
     with st.expander("Log", icon=":material/terminal:", expanded=job.state == "failed"):
         st.code("\n".join(read_log(job.path)) or "nothing yet", language=None)
-    st.caption(f"`python -m amn_core {' '.join(job.words)}`")
+    st.code(f"python -m amn_core {' '.join(job.words)}", language="bash", wrap_lines=True)
     if job.is_active != was_active:
         cached.clear_runs()
         st.rerun()
@@ -55,11 +56,11 @@ def render_live(job: Job) -> None:
 def render_head(job: Job) -> None:
     """Render the title, the state, and the buttons."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"#### {job.title} {BADGES[job.state]}", width="stretch")
+        st.markdown(f"#### {escape(job.title)} {BADGES[job.state]}", width="stretch")
         render_open(job)
         render_buttons(job)
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(escape(job.error), icon=":material/error:")
     if st.session_state.get(FAILURE):
         st.error(st.session_state.pop(FAILURE), icon=":material/error:")
 

@@ -7,6 +7,7 @@ from app import imports, state
 from app.cache import runs as cached
 from app.controls import Choice, list_differences
 from app.words.comparability import Difference
+from app.words.text import escape
 
 STARTED, FAILURE = "reimport-started", "reimport-failure"
 # Averaging and classes are a matter of counts: the screen applies its own to every run, at once.
@@ -93,7 +94,7 @@ def poll_started() -> None:
     job, others = st.session_state.get(STARTED, (None, ()))
     job = imports.reload(job)
     if job is not None and job.is_active:
-        st.caption(f":material/hourglass_top: {job.title}: {job.state}")
+        st.caption(f":material/hourglass_top: {escape(job.title)}: {job.state}")
         return
     st.session_state.pop(STARTED, None)
     cached.clear_runs()

@@ -10,6 +10,7 @@ from app.charts import choices as choice_charts
 from app.components.live import render_threshold
 from app.controls import Choice
 from app.words import choices
+from app.words.text import escape
 
 PART, SCOPE = "widget:choose-part", "widget:choose-scope"
 SHARE, SECONDS, MINUTES = "widget:choose-share", "widget:choose-seconds", "widget:choose-minutes"
@@ -49,7 +50,7 @@ def render_questions(choice: Choice) -> tuple[str, str]:
     keys = list(choice.runs)
     parts = cached_choices.PARTS
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        key = st.segmented_control("Run", keys, format_func=lambda k: choice.styles[k].label, required=True,
+        key = st.segmented_control("Run", keys, format_func=lambda k: escape(choice.styles[k].label), required=True,
                                    **controls.bind_run("of", keys, -1))
         part = st.segmented_control(
             "Choose and score on", list(parts), format_func=parts.get, default="all", required=True, key=PART,
@@ -76,7 +77,7 @@ def render_table(choice: Choice, key: str, part: str) -> None:
     scopes = tuple(choices.SCOPES) if st.session_state.get(SCOPE) else ("data set",)
     shown = [row for row in rows if row["scope"] in scopes]
     best = choices.find_suggested(rows)
-    st.markdown(f"**{choice.styles[key].label}: {best['title']} gives {best['threshold']:.3f}**, "
+    st.markdown(f"**{escape(choice.styles[key].label)}: {best['title']} gives {best['threshold']:.3f}**, "
                 f"{best['regret'] * 100:.1f} points of regret ({choices.write_interval(best)}) "
                 f"{choices.write_badge('none')}")
     name = f"table:choices:{key}:{part}:{len(scopes)}"
@@ -136,7 +137,8 @@ def render_budget(choice: Choice, part: str) -> None:
 
 def render_plane(choice: Choice, key: str, part: str) -> None:
     """Render precision and coverage over both thresholds; a click takes both."""
-    st.markdown(f"**Confident thresholds for seeds** · {choice.styles[key].label} {choices.write_badge('oracle')}")
+    name = escape(choice.styles[key].label)
+    st.markdown(f"**Confident thresholds for seeds** · {name} {choices.write_badge('oracle')}")
     confident = cached_choices.load_confident(choice.runs[key], choice.images, part)
     pairs = choices.list_pairs(confident, choice.runs[key].method, load_rows(choice, key, part))
     figure = choice_charts.draw_plane(

@@ -11,6 +11,7 @@ from app.components import add_forms, check_form, faults, get_data, import_form
 from app.official_runs import describe_item
 from app.words import provenance
 from app.words.comparability import find_differences
+from app.words.text import escape
 
 
 def render() -> None:
@@ -70,11 +71,11 @@ def render_comparison(keys: list[str]) -> None:
 
 def render_provenance(key: str, run: Run) -> None:
     """Render where a run comes from and how it was made."""
-    with st.expander(f"{name_fully(run)} · {key}", expanded=True, icon=":material/history_edu:"):
+    with st.expander(escape(f"{name_fully(run)} · {key}"), expanded=True, icon=":material/history_edu:"):
         left, right = st.columns(2, gap="medium")
         for column, rows in zip((left, right), provenance.describe_provenance(run)):
             with column:
-                st.table(rows, border="horizontal")
+                st.table({escape(title): escape(text) for title, text in rows.items()}, border="horizontal")
         if run.meta.get("command"):
             st.code(provenance.write_command(run), language="bash", wrap_lines=True)
 

@@ -11,6 +11,7 @@ from app import controls, roots, state
 from app.cache import runs as cached
 from app.cache import trainings as cached_trainings
 from app.components.figure_form import render_options
+from app.words.text import escape
 
 PROTOCOLS = {"union": "irn", "all": "seam", "present": "toco"}
 MIME = {".pdf": "application/pdf", ".svg": "image/svg+xml", ".png": "image/png", ".html": "text/html"}
@@ -95,7 +96,7 @@ def render_result(config: FigureConfig, folders: tuple[Path, ...]) -> None:
         st.markdown(f"One file of {len(shown.content) / 1e6:.1f} MB with every figure, tables and the record; it needs "
                     "no network.")
     render_files(config, folders, suffixes)
-    st.markdown(f"**Caption**  \n{shown.caption}")
+    st.markdown(f"**Caption**  \n{escape(shown.caption)}")
     main = cached_trainings.build_figure(config, folders)
     st.markdown("**The same again**")
     st.code(main.record["command"], language="bash", wrap_lines=True)

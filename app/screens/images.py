@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from amn_core.formats.cells import write_text_cell
 from amn_core.formats.runs import Run
 from amn_core.scoring import describe_degenerate
 from app import controls, state
@@ -141,7 +142,7 @@ def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> N
             averaged_classes=" ".join(choice.classes) or "all",
             normalisation=run.meta["protocol"].get("normalisation", ""),
         )
-        return joined.to_csv(index=False).encode()
+        return joined.map(write_text_cell).to_csv(index=False).encode()
 
     st.download_button("Save as CSV", write, "images.csv", "text/csv", icon=":material/download:", on_click="ignore")
 

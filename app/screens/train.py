@@ -7,6 +7,7 @@ from amn_core.jobs import Job, find_jobs_root, list_jobs
 from app import state
 from app.components.job_form import render_form
 from app.components.job_view import render_job
+from app.words.text import escape
 
 ICONS = {
     "queued": "schedule", "running": "autorenew", "done": "check", "failed": "error", "stopped": "stop_circle",
@@ -47,7 +48,8 @@ def render_list() -> None:
 def render_entry(job: Job, is_chosen: bool) -> None:
     """Render one job of the list."""
     share = f" · {measure_progress(job):.0%}" if job.is_active else ""
-    if st.button(f"{job.title}  \n{job.state}{share}", icon=f":material/{ICONS[job.state]}:", key=f"show:{job.id}",
+    label = f"{escape(job.title)}  \n{job.state}{share}"
+    if st.button(label, icon=f":material/{ICONS[job.state]}:", key=f"show:{job.id}",
                  type="primary" if is_chosen else "secondary", width="stretch", help=job.id):
         show(job.id)
 

@@ -38,7 +38,7 @@ def describe_provenance(run: Run) -> tuple[dict[str, str], dict[str, str]]:
         "Backbone": write_value(model.get("backbone")),
         "Made": write_value(run.meta.get("created")),
         "With": ", ".join(f"{name} {number}" for name, number in versions.items()) or write_value(None),
-        "Folder": f"`{run.path}`",
+        "Folder": str(run.path),
     }
     protocol = {
         "Data set": run.meta["data"],
@@ -51,7 +51,7 @@ def describe_provenance(run: Run) -> tuple[dict[str, str], dict[str, str]]:
 
 def write_checkpoint(model: dict) -> str:
     """Write the name of a checkpoint with the beginning of its hash."""
-    digest = f" · sha256 `{model['sha256'][:HASH_DIGITS]}…`" if model.get("sha256") else ""
+    digest = f" · sha256 {model['sha256'][:HASH_DIGITS]}…" if model.get("sha256") else ""
     return write_value(model.get("checkpoint")) + digest
 
 
