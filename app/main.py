@@ -9,6 +9,7 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from app import state
+from app.components import follow
 from app.components.frame import build_icon, render_frame
 from app.lessons.page import LESSONS
 
@@ -57,10 +58,12 @@ def main() -> None:
         st.switch_page(first, query_params=st.query_params.to_dict())
     render_frame()
     state.begin(page.url_path)
+    follow.render_follow([one for section in pages.values() for one in section])
     try:
         page.run()
     finally:
         state.publish()
+        follow.lead(page.url_path)
 
 
 if __name__ == "__main__":  # not so in processes that work for a page: they load this file, too
