@@ -10,7 +10,7 @@ from app.cache import runs as cached
 from app.components import add_forms, check_form, faults, get_data, import_form
 from app.official_runs import describe_item
 from app.words import provenance
-from app.words.comparability import find_differences
+from app.words.comparability import Difference, find_differences
 from app.words.text import escape
 
 
@@ -62,11 +62,18 @@ def render_comparison(keys: list[str]) -> None:
     differences = find_differences(runs, ids)
     for difference in differences:
         if difference.topic.is_fatal:
-            st.warning(controls.write_difference(difference), icon=":material/warning:")
+            st.warning(write_difference(difference), icon=":material/warning:")
         else:
-            st.info(controls.write_difference(difference), icon=":material/info:")
+            st.info(write_difference(difference), icon=":material/info:")
     if not differences:
         st.success("These runs were made alike: their numbers can be put side by side.", icon=":material/check:")
+
+
+def write_difference(difference: Difference) -> str:
+    """Write a difference between runs as Markdown."""
+    values = "; ".join(f"{escape(name)}: {escape(text)}" for name, text in difference.values.items())
+    prefix = "**Not comparable" if difference.topic.is_fatal else "**Compare with care"
+    return f"{prefix} · {difference.topic.name}.** {difference.topic.meaning}  \n{values}"
 
 
 def render_provenance(key: str, run: Run) -> None:
