@@ -1,4 +1,7 @@
-"""From our maps of AMN to the official code's, step by step: what each of its choices does to every number."""
+"""From our maps of AMN to the official code's, step by step: what each of its choices does to every number.
+
+All steps are drawn at the centres of cells, as the official code draws (`amn_core.models.registration`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

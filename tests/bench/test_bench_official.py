@@ -41,7 +41,8 @@ def result(files) -> dict:
 
 
 @pytest.mark.parametrize(("step", "options"), [
-    (1, ["--scales", "1,0.5,1.5,2", "--normalisation", "softmax", "--precision", "fp32"]), (4, ["--official"])])
+    (1, ["--scales", "1,0.5,1.5,2", "--normalisation", "softmax", "--precision", "fp32", "--no-registered"]),
+    (4, ["--official"])])
 def test_steps_are_what_extract_and_count_say(step: int, options: list, files, result, tmp_path, capsys) -> None:
     assert main(["extract", "--checkpoint", str(files["amn"]), "--data", SPEC, "--out", str(tmp_path), "--device",
                  "cpu", *(["--seeds", str(files["seeds"])] if "--official" in options else []), *options]) == 0
