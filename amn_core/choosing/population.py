@@ -10,6 +10,7 @@ import numpy as np
 
 from amn_core.constants import BACKGROUND
 from amn_core.sweep import Counts
+from amn_core.sweep.bins import Bins, split_rows
 from amn_core.sweep.confusion import check_averaging, find_classes
 
 LEVELS = 64
@@ -97,10 +98,11 @@ def find_levels(counts: Counts, levels: int) -> tuple[np.ndarray, np.ndarray, np
     return level_of_bin, np.cumsum(size) - size / 2, np.minimum(last, len(counts.thresholds) - 1)
 
 
-def collapse_bins(bins: np.ndarray, level_of_bin: np.ndarray) -> np.ndarray:
-    """Add up the bins (R, T+1) of each level: (R, G) float64."""
+def collapse_bins(bins: np.ndarray | Bins, level_of_bin: np.ndarray) -> np.ndarray:
+    """Add up the bins (R, T+1) of each level, of a packed table in blocks: (R, G) float64."""
     starts = np.flatnonzero(np.diff(level_of_bin, prepend=-1))
-    return np.add.reduceat(bins.astype(np.float64), starts, axis=1)
+    parts = [np.add.reduceat(block.astype(np.float64), starts, axis=1) for _, block in split_rows(bins)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(starts)))
 
 
 def find_neighbours(counts: Counts, classes: np.ndarray) -> np.ndarray:
