@@ -27,7 +27,7 @@ function buildScores(app) {
   const table = app.find(".scores");
   const truth = app.model.hasTruth;
   table.caption.textContent = truth ? scoreTitle(app) : "Share of the image called foreground, %";
-  const heads = truth ? ["Method", "At", "Best", "At", "Lost"] : ["Method", "At"];
+  const heads = truth ? ["Method", "At", "Best", "At", "Regret"] : ["Method", "At"];
   table.tHead.replaceChildren(fillRow(make("tr"), heads.map((head, i) => [head, i ? "number" : "", "th"])));
   app.scoreRows = app.model.methods.map((method, i) => buildScoreRow(app, method, i));
   table.tBodies[0].replaceChildren(...app.scoreRows.map((row) => row.row));
