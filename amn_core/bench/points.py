@@ -103,8 +103,9 @@ def parse_answers(text: str) -> list[int]:
 
 
 def list_runs(root: str) -> list[Run]:
-    """List the runs below a folder that have a threshold and counts."""
-    return [run for run in find_runs(root) if run.has_counts and not run.is_masks]
+    """List the runs below a folder that have a threshold and counts; of the six photographs nothing is concluded."""
+    return [run for run in find_runs(root)
+            if run.has_counts and not run.is_masks and run.meta["data"] != "photos"]
 
 
 def load_case(run: Run, root: str) -> Case:

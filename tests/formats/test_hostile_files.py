@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from amn_core.bench.hostile import change
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.foreign import parse_raw_map, read_raw_map
 from amn_core.formats.pickles.files import load_npy_bytes, load_pickled_npy, load_torch_file
@@ -311,27 +312,6 @@ def make_corpus(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".png"]
 
 
-def mutate(content: bytes, draw: random.Random, corpus: list[bytes]) -> bytes:
-    """Change a file: flip bytes, cut, repeat, splice another file in, or put large numbers in."""
-    changed = bytearray(content)
-    for _ in range(draw.choice((1, 1, 2, 4, 16))):
-        at = draw.randrange(len(changed) or 1)
-        way = draw.randrange(6)
-        if way <= 1:
-            changed[at:at + 1] = bytes([draw.randrange(256)])
-        elif way == 2:
-            changed[at:at + draw.randrange(16)] = b""
-        elif way == 3:
-            changed[at:at] = changed[at:at + draw.randrange(64)]
-        elif way == 4:
-            other = draw.choice(corpus)
-            start = draw.randrange(len(other))
-            changed[at:at + draw.randrange(16)] = other[start:start + draw.randrange(64)]
-        else:
-            changed[at:at + 4] = draw.choice((b"\xff\xff\xff\x7f", b"\xff" * 8, bytes(4), b"\x00\x00\x00\x80"))
-    return bytes(changed)
-
-
 FORBIDDEN = (
     "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.fork", "compile", "exec", "pickle.find_class",
     "open", "socket.connect", "ctypes.dlopen", "shutil.rmtree", "os.remove", "os.rename", "os.mkdir")
@@ -347,7 +327,7 @@ def watch(event: str, arguments: tuple) -> None:
 def test_ten_thousand_mutated_files_neither_crash_nor_run_anything(tmp_path):
     corpus = make_corpus(tmp_path)
     draw = random.Random(20220328)
-    files = [mutate(corpus[i % len(corpus)], draw, corpus) for i in range(10_000)]
+    files = [change(corpus[i % len(corpus)], draw, corpus) for i in range(10_000)]
     for content in corpus:  # whatever is imported late is imported now
         read_either(content)
     sys.addaudithook(watch)
