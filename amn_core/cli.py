@@ -61,7 +61,8 @@ COMMANDS = {
         "commands.diagnose:format_result"),
     "refine": Command(
         "commands.refine:RefineConfig", "commands.refine:refine",
-        "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own", writes="out"),
+        "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own",
+        "commands.refine:format_refined", writes="out"),
     "reproduce": Command(
         "commands.pipeline:ReproduceConfig", "commands.reproduce:reproduce",
         "train and compare CAM, AMN without LCM and AMN", "commands.compare:format_table", writes="out"),
@@ -265,7 +266,7 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
         if not is_main():
             return
         if getattr(options, "json", False):
-            print(json.dumps(result))
+            print(json.dumps(result, default=str))
         elif command.show:
             print(load_name(command.show)(result))
         elif result is not None:

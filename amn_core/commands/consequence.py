@@ -5,6 +5,7 @@
 Everything that is made stays in the folder and is not made again; each finished training is in the table at once.
 
 OUT/<run>/maps               maps of the images to learn from
+OUT/<run>/measured           maps of the measured images, where the run has none
 OUT/<run>/masks/<threshold>  masks to learn from
 OUT/<run>/masks.npz          counts of the masks of the measured images, at these thresholds
 OUT/<run>/<threshold>-<seed> a training, and the run of its network's masks of the measured images
@@ -48,10 +49,10 @@ FREE = ("out", "device", "estimate", "seeds", "runs")
 
 @dataclass(frozen=True)
 class ConsequenceConfig:
-    """What `consequence` needs: runs with checkpoints, maps and counts, and images to learn from."""
+    """What `consequence` needs: runs with checkpoints and counts, and images to learn from."""
 
-    runs: tuple[str, ...] = option((), "run folders with a checkpoint, maps and counts, such as one of CAM and one of "
-                                   "AMN", positional=True)
+    runs: tuple[str, ...] = option((), "run folders with a checkpoint and counts, such as one of CAM and one of AMN",
+                                   positional=True)
     out: str = option("", "folder for everything; what is there is not made again", required=True)
     data: str = option("", "data set to learn from; by default that of the runs")
     split: str = option("", "split to learn from, measured images left out; by default that to train on")
@@ -101,7 +102,7 @@ def consequence(config: ConsequenceConfig) -> dict[str, Any]:
         ``estimate``, what `estimate_consequence` says.
 
     Raises:
-        ValueError: a run without checkpoint, maps or counts, no image to learn from, or a number out of its range.
+        ValueError: a run without checkpoint or counts, no image to learn from, or a number out of its range.
     """
     config = resolve_config(config)
     runs = [check_run(load_run(path)) for path in config.runs]
@@ -158,10 +159,10 @@ def parse_seeds(text: str) -> list[int]:
 def check_run(run: Run) -> Run:
     """Check that a run has what masks are made of."""
     lacks = [name for name, is_there in (
-        ("a checkpoint", run.checkpoint_path), ("maps", run.has_maps), ("counts", run.has_counts)) if not is_there]
+        ("a checkpoint", run.checkpoint_path), ("counts", run.has_counts)) if not is_there]
     if lacks or run.is_masks or run.is_refined:
         raise ValueError(f"{run.path}: lacks {' and '.join(lacks) or 'maps to cut'}; take a run of CAM or AMN as "
-                         "reproduce makes it")
+                         "reproduce makes it, with its training, or of a bundle")
     return run
 
 
@@ -245,13 +246,14 @@ def make_masks(config: ConsequenceConfig, cells: Sequence[Cell], dataset: Datase
     thresholds = sorted({cell.threshold for cell in cells})
     if not (folder / "masks" / "done").is_file():
         announce(f"masks of {run.name} to learn from")
-        extract_maps(config, run, dataset, folder / "maps")
+        extract_maps(config, run, dataset.spec, find_split(config, dataset), folder / "maps")
         work = partial(write_masks, config, dataset.spec, find_split(config, dataset), str(folder), tuple(thresholds))
         list(run_chunks(work, dataset.ids, "cut and refine", chunk=4))
         write_bytes(folder / "masks" / "done", b"")
     if not (folder / "masks.npz").is_file():
         announce(f"masks of {run.name} to measure")
-        work = partial(count_masks, config, str(run.path), tuple(thresholds))
+        maps = find_measured_maps(config, run, folder)
+        work = partial(count_masks, config, str(maps), tuple(thresholds))
         parts = list(run_chunks(work, run.counts().image_ids, "cut, refine and count", chunk=4))
         save_counts(folder / "masks.npz", merge_counts(parts))
 
@@ -268,14 +270,22 @@ def find_split(config: ConsequenceConfig, dataset: Dataset) -> str:
     return dataset.split if dataset.spec.startswith("scenes") else str(listed)
 
 
-def extract_maps(config: ConsequenceConfig, run: Run, dataset: Dataset, out: Path) -> None:
-    """Make the maps of the images to learn from, as the run's own were made."""
+def find_measured_maps(config: ConsequenceConfig, run: Run, folder: Path) -> Path:
+    """Find the run with the maps of the measured images: the run itself, else one that is made here."""
+    if run.has_maps:
+        return run.path
+    extract_maps(config, run, resolve_spec(run), run.meta["split"], folder / "measured")
+    return folder / "measured"
+
+
+def extract_maps(config: ConsequenceConfig, run: Run, spec: str, split: str, out: Path) -> None:
+    """Make maps with a run's model, as the run's own were made."""
     from amn_core.commands.extract import ExtractConfig, extract
 
     protocol = run.meta["protocol"]
     scales = ",".join(f"{scale:g}" for scale in protocol["scales"])
     extract(ExtractConfig(
-        checkpoint=str(run.checkpoint_path), data=dataset.spec, split=find_split(config, dataset), out=str(out),
+        checkpoint=str(run.checkpoint_path), data=spec, split=split, out=str(out),
         scales=scales, flip=protocol.get("flip", True), registered=run.is_registered,
         normalisation=protocol["normalisation"], device=config.device))
 

@@ -40,7 +40,8 @@ def estimate_consequence(
     stages = []
     for run in (run for run in runs if run.name in names):
         maps, masks = time_masks(config, run, dataset, cells)
-        stages.append({"name": f"maps of {run.name}", "seconds": maps * len(dataset.ids)})
+        mapped = len(dataset.ids) + (0 if run.has_maps else len(measured.ids))
+        stages.append({"name": f"maps of {run.name}", "seconds": maps * mapped})
         stages.append({"name": f"masks of {run.name}", "seconds": masks * (len(dataset.ids) + len(measured.ids))})
     stages.append({"name": f"{len(left)} trainings", "seconds": time_training(training) * len(left)})
     stages.append({"name": "masks of the networks",

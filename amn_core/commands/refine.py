@@ -70,6 +70,7 @@ class RefineConfig:
     batch: int | None = option(None, "images refined together; by default 1 on the CPU and 16 on a GPU")
     workers: int = option(0, "crf, pamr on the CPU: processes; 0 for one a core")
     skip_broken: bool = option(False, "leave out images without a map, or that are missing or broken")
+    estimate: bool = option(False, "every: measure a few images and say how long all would take; nothing is written")
 
 
 @dataclass(frozen=True)
@@ -82,13 +83,13 @@ class Source:
     class_ids: np.ndarray
 
 
-def refine(config: RefineConfig) -> Path:
+def refine(config: RefineConfig) -> Path | dict[str, Any]:
     """Refine all images of a split into a run folder; what is there already is kept.
 
     Several processes take a shard each. Counts are made by the command `count`.
 
     Returns:
-        The run folder.
+        The run folder; with ``estimate`` what `estimate_every` says.
 
     Raises:
         ValueError: the run, the data or the options are wrong, or the folder holds another run.
@@ -98,6 +99,10 @@ def refine(config: RefineConfig) -> Path:
     config = resolve_refine_config(replace(config, data=spec, split=split), run)
     dataset = load_dataset(spec, split, config.skip_broken)
     ids = find_refinable(dataset, run, config.skip_broken)
+    if config.estimate:
+        from amn_core.commands.refine_every import estimate_every
+
+        return estimate_every(config, ids)
     meta = build_refined_meta(config, run, dataset, len(ids))
     refuse_other_refinement(Path(config.out), meta)
     if config.every:
@@ -114,6 +119,15 @@ def refine(config: RefineConfig) -> Path:
     return Path(config.out)
 
 
+def format_refined(result: Path | dict[str, Any]) -> str:
+    """Format what `refine` returns: the folder, or an estimate."""
+    if isinstance(result, Path):
+        return str(result)
+    from amn_core.commands.consequence_estimate import format_estimate
+
+    return format_estimate(result)
+
+
 def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
     """Fill in what is left open, and check what can be checked before the first image.
 
@@ -122,6 +136,8 @@ def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
     """
     if config.batch is not None and config.batch < 1:
         raise ValueError(f"batch is {config.batch}; it must be at least 1")
+    if config.estimate and not config.every:
+        raise ValueError("estimate is for --every, which may take long: give both or leave it out")
     if config.every:
         choose_grid(config.thresholds)
         if run.is_masks:

@@ -4,6 +4,7 @@ Nothing is written but counts: 51 masks an image would be more than the maps. Ea
 own until all are there, so that the same command goes on where it was stopped.
 """
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from amn_core.sweep.refined import choose_grid, count_refined
 
 PARTS = "parts"
 CHUNK = 4
+SAMPLE = 4
 
 
 def refine_every(config: RefineConfig, meta: dict[str, Any]) -> Path:
@@ -60,6 +62,34 @@ def refine_every(config: RefineConfig, meta: dict[str, Any]) -> Path:
         join_parts(config, load_run(target), ids)
     wait_for_all()
     return target
+
+
+def estimate_every(config: RefineConfig, ids: Sequence[str]) -> dict[str, Any]:
+    """Measure a few images, evenly taken, and say how long all would take; nothing is written.
+
+    Args:
+        config: resolved. ids: of the images to refine.
+
+    Returns:
+        ``stages``, a list of {name, seconds}; ``seconds`` of all; ``images``, ``processes`` and ``device``.
+    """
+    from amn_core.compute.devices import choose_device
+    from amn_core.compute.parallel import count_cores
+
+    run, dataset = load_run(config.run), load_dataset(config.data, config.split, config.skip_broken)
+    grid, seconds = choose_grid(config.thresholds), []
+    for image_id in [ids[0], *(ids[i * len(ids) // SAMPLE] for i in range(min(SAMPLE, len(ids))))]:
+        began = time.perf_counter()
+        source = load_source(config, run, dataset, image_id)
+        if source is not None:
+            count_source(config, source, dataset.gt(image_id), grid, len(run.class_names))
+        seconds.append(time.perf_counter() - began)
+    each = sum(seconds[1:]) / len(seconds[1:])  # the first also loads what all share
+    processes = min(choose_workers(config, ids) or count_cores(), len(ids))
+    total = each * len(ids) / processes
+    name = f"{len(ids)} images at {len(grid)} thresholds, {processes} processes"
+    return {"stages": [{"name": name, "seconds": total}], "seconds": total, "images": len(ids),
+            "processes": processes, "device": str(choose_device(config.device))}
 
 
 def find_part(run: Run, image_id: str) -> Path:

@@ -3,14 +3,14 @@
 RUN/run.json     method, checkpoint and its hash, data, split, protocol, versions, command
 RUN/maps/ID.npz  activation maps (`amn_core.formats.maps`); absent where only the tables are handed on
 RUN/counts.npz   the integer table from which every figure is computed (`amn_core.formats.counts`)
-RUN/model.pth    the checkpoint, in the bundled runs
+RUN/model.pth    the checkpoint, in the bundled runs; that of a reproduction is in RUN/../train/METHOD
 """
 
 import platform
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from amn_core import __version__
 from amn_core.constants import METHOD_LABELS
-from amn_core.formats.files import read_json, write_json
+from amn_core.formats.files import hash_file, read_json, write_json
 from amn_core.formats.maps import load_map
 from amn_core.formats.run_checks import describe_fault
 
@@ -102,9 +102,16 @@ class Run:
 
     @property
     def checkpoint_path(self) -> Path | None:
-        """The checkpoint that lies in the folder, if one does."""
+        """The checkpoint that lies in the folder, or beside it where ``reproduce`` trained it; None without one.
+
+        One beside the run counts only if it is the very file that the maps were made with, by its hash.
+        """
         path = self.path / "model.pth"
-        return path if path.is_file() else None
+        if path.is_file():
+            return path
+        trained = self.path.parent / "train" / self.method / "model.pth"
+        wanted = self.meta.get("model", {}).get("sha256")
+        return trained if wanted and trained.is_file() and hash_once(trained) == wanted else None
 
     @cached_property
     def map_ids(self) -> tuple[str, ...]:
@@ -130,6 +137,17 @@ class Run:
             raise ValueError(f"{self.path}: no counts yet; run `python -m amn_core count --run {self.path} …`")
         counts = load_counts(self.counts_path)
         return settle_masks(counts) if self.is_masks else counts
+
+
+def hash_once(path: Path) -> str:
+    """Hash a file, once for each time of modification."""
+    return hash_at(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def hash_at(path: Path, _modified: int) -> str:
+    """Hash a file as it was at a time of modification."""
+    return hash_file(path)
 
 
 def load_run(path: str | Path) -> Run:

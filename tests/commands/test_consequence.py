@@ -149,7 +149,30 @@ def test_run_without_checkpoint_is_refused(run, tmp_path, capsys):
     other.mkdir()
     (other / "run.json").write_bytes((run / "run.json").read_bytes())
     assert run_consequence(other, tmp_path / "out") == 1
-    assert "lacks a checkpoint and maps and counts" in capsys.readouterr().err
+    assert "lacks a checkpoint and counts" in capsys.readouterr().err
+
+
+def test_run_of_a_reproduction_and_one_of_tables_alone_give_what_a_whole_run_gives(run, made, tmp_path):
+    """The checkpoint may lie where it was trained, and maps of the measured images are made where there are none."""
+    bare = tmp_path / "job" / "cam"
+    (tmp_path / "job" / "train" / "cam").mkdir(parents=True)
+    bare.mkdir()
+    for name in ("run.json", "counts.npz"):
+        (bare / name).write_bytes((run / name).read_bytes())
+    model = tmp_path / "job" / "train" / "cam" / "model.pth"
+    model.write_bytes((run / "model.pth").read_bytes())
+    assert load_run(bare).checkpoint_path == model
+    assert run_consequence(bare, tmp_path / "out") == 0
+    assert load_consequences(tmp_path / "out") == load_consequences(made)
+
+
+def test_checkpoint_of_another_training_is_not_taken_for_the_runs_own(run, tmp_path):
+    bare = tmp_path / "cam"
+    (tmp_path / "train" / "cam").mkdir(parents=True)
+    bare.mkdir()
+    (bare / "run.json").write_bytes((run / "run.json").read_bytes())
+    (tmp_path / "train" / "cam" / "model.pth").write_bytes(b"of another training")
+    assert load_run(bare).checkpoint_path is None
 
 
 def test_result_says_where_both_are_best_and_how_flat_the_network_is():

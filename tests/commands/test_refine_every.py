@@ -146,3 +146,17 @@ def test_image_without_classes_stays_background():
         CutRefiner(image, np.zeros((0, 8, 9)), "x")
     with pytest.raises(ValueError, match="resize the maps"):
         CutRefiner(image, np.zeros((0, 9, 8)))
+
+
+def test_estimate_measures_a_few_images_and_writes_nothing(source, tmp_path, capsys):
+    out = tmp_path / "every"
+    assert run_refine(source, out, "crf", *EVERY, "--estimate", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    images = len(load_run(source).map_ids)
+    assert result["images"] == images and result["processes"] >= 1 and result["seconds"] > 0
+    assert f"{images} images at 5 thresholds" in result["stages"][0]["name"]
+    assert not (out / "run.json").exists()
+    assert run_refine(source, out, "crf", *EVERY, "--estimate") == 0
+    assert "all on cpu" in capsys.readouterr().out
+    assert run_refine(source, out, "crf", "--threshold", "0.3", "--estimate") == 1
+    assert "estimate is for --every" in capsys.readouterr().err
