@@ -23,6 +23,18 @@ COCO_CLASSES = (
     "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )
 
+PET_SPECIES = ("background", "cat", "dog")
+
+# The breeds of Oxford-IIIT Pet by their class, 1 to 37.
+PET_BREEDS = (
+    "background", "Abyssinian", "american bulldog", "american pit bull terrier", "basset hound", "beagle", "Bengal",
+    "Birman", "Bombay", "boxer", "British Shorthair", "chihuahua", "Egyptian Mau", "english cocker spaniel",
+    "english setter", "german shorthaired", "great pyrenees", "havanese", "japanese chin", "keeshond", "leonberger",
+    "Maine Coon", "miniature pinscher", "newfoundland", "Persian", "pomeranian", "pug", "Ragdoll", "Russian Blue",
+    "saint bernard", "samoyed", "scottish terrier", "shiba inu", "Siamese", "Sphynx", "staffordshire bull terrier",
+    "wheaten terrier", "yorkshire terrier",
+)
+
 # The 91 original category ids of COCO that are in use, in the order of COCO_CLASSES[1:].
 COCO_CATEGORY_IDS = tuple(
     i for i in range(1, 91) if i not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)

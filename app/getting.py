@@ -56,14 +56,19 @@ def list_own_jobs() -> list[Job]:
     return [job for job in list_jobs(find_jobs_root()) if job.words[:2] == GET or job.words[:1] == APPLY]
 
 
-def find_got(job: Job) -> str:
-    """Find the spec of what a job that is done has got; empty if it got nothing that can be opened."""
+def find_got(job: Job) -> tuple[str, ...]:
+    """Find the specs of what a job that is done has got; none if it got nothing that can be opened.
+
+    Pets come as two species, which models of VOC's classes know, and as breeds.
+    """
     words = list(job.words)
     if job.state != "done" or job.words[:2] != GET or "--root" not in words:
-        return ""
+        return ()
     root, name = Path(words[words.index("--root") + 1]), words[2]
     found = root / "VOCdevkit" / "VOC2012"
-    return f"voc:{found}" if name in ("voc", "sbd") and (found / "JPEGImages").is_dir() else ""
+    if name == "pets":
+        return (f"pets:{root},classes=species", f"pets:{root}") if (root / "annotations").is_dir() else ()
+    return (f"voc:{found}",) if (found / "JPEGImages").is_dir() else ()
 
 
 def list_bundles(runs: dict[str, Run]) -> dict[str, Path]:

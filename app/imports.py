@@ -8,6 +8,7 @@ from amn_core.commands.import_maps import build_plan, build_reimport, open_conte
 from amn_core.commands.import_plan import ImportConfig
 from amn_core.commands.import_report import format_report
 from amn_core.formats.runs import Run, load_run
+from amn_core.formats.specs import place_root
 from amn_core.jobs import Job, find_jobs_root, list_jobs, load_job, start_job
 from amn_core.options import format_command
 
@@ -107,5 +108,5 @@ def import_again(run: Run, target: str) -> Job:
         ValueError, OSError: its files are gone, or it did not start.
     """
     config = build_reimport(run, "", normalisation=REACHABLE[target], name=f"{run.name} ({target})")
-    kind, root = run.meta["data"].partition(":")[0], run.meta.get("data_root")
-    return start(replace(config, data=f"{kind}:{root}" if root else config.data))
+    root = run.meta.get("data_root")
+    return start(replace(config, data=place_root(run.meta["data"], root) if root else config.data))

@@ -11,6 +11,7 @@ from amn_core.data import DataError, load_dataset
 from amn_core.formats.answers import NAME
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import Run, load_run
+from amn_core.formats.specs import make_whole
 from amn_core.jobs import scan_jobs
 from app.official_runs import build_run, write_item
 
@@ -81,8 +82,7 @@ def add_data_spec(spec: str, split: str) -> str:
     Raises:
         DataError: the data set cannot be opened; the message says what is missing.
     """
-    kind, _, rest = spec.partition(":")
-    spec = f"{kind}:{Path(rest).expanduser().resolve()}" if kind in ("voc", "folder", "coco") and rest else spec
+    spec = make_whole(spec)
     if not load_dataset(spec, split).ids:
         raise DataError(f"{spec}: the split {split} has no images")
     store_added("data", spec)

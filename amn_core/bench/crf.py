@@ -38,7 +38,7 @@ class BenchCRFConfig:
     run: str = option("", "run folder whose maps are cut to labels, on its own data and split; "
                       "by default labels are made from the ground truth")
     threshold: float | None = option(None, "with --run: where to cut the maps; by default where its mIoU peaks")
-    data: str = option("scenes:size=320,n=20", "data set with ground truth: voc:ROOT, folder:ROOT, coco:ROOT or scenes")
+    data: str = option("scenes:size=320,n=20", "data set with ground truth: voc|coco|pets|folder:ROOT or scenes")
     split: str = option("train", "split or path of a list")
     images: int = option(20, "images to refine, evenly taken from the split; 0 takes all")
     label_sets: int = option(2, "label sets an image: 1, or 2 as the seeds of AMN need", choices=(1, 2))

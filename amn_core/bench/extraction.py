@@ -29,7 +29,7 @@ MEAN_DIFFERENCE = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
 class BenchExtractConfig:
     """What `bench extract` needs."""
 
-    data: str = option("scenes:size=320,n=64", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
+    data: str = option("scenes:size=320,n=64", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]")
     split: str = option("train", "split or path of a list")
     images: int = option(32, "images, spread over the split, without those that warm up")
     checkpoint: str = option("", "checkpoint of CAM or AMN; by default a network that has learnt nothing yet")

@@ -67,7 +67,7 @@ class BenchOfficialConfig:
     checkpoint: str = option("", "checkpoint of AMN, ours or official", required=True)
     cam: str = option("", "checkpoint of the CAM that the seeds are made from; or pass --seeds")
     seeds: str = option("", "folder of the CAM's seed labels, as the command seed writes")
-    data: str = option("", "data set with ground truth: voc:ROOT, folder:ROOT, coco:ROOT or scenes", required=True)
+    data: str = option("", "data set with ground truth: voc|coco|pets|folder:ROOT or scenes", required=True)
     split: str = option("train", "split or path of a list")
     images: int = option(100, "images, evenly taken from the split; 0 takes all")
     scales: str = option(OFFICIAL_SCALES, "scales whose maps are summed, the same for every step")

@@ -30,7 +30,7 @@ class BenchTrainConfig:
 
     method: str = option("cam", "what to train; AMN learns from empty seeds, which take as long",
                          choices=("cam", "amn-without-lcm", "amn"))
-    data: str = option("scenes:size=320,n=64", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]")
+    data: str = option("scenes:size=320,n=64", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]")
     split: str = option("train", "split or path of a list")
     steps: int = option(6, "steps to measure each way, without the one that warms up")
     batch: int = option(8, "images a step")

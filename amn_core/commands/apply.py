@@ -19,7 +19,7 @@ class ApplyConfig:
     """What `apply` needs: a folder of runs that bring their checkpoints, and images."""
 
     bundle: str = option("", "folder of runs that bring their checkpoints, such as one of checkpoints/", required=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT, photos or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT, photos or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     out: str = option("", "folder for the runs, one a method", required=True)
     device: str = option("auto", "where to compute", choices=DEVICES)

@@ -6,6 +6,7 @@ from typing import Any
 
 from amn_core.formats.files import hash_file, write_bytes
 from amn_core.formats.runs import WITHOUT_ROOT, Run, load_run, save_run
+from amn_core.formats.specs import hide_root, split_spec
 
 # The entries of run.json that may name files.
 WITH_PATHS = ("config", "command", "model", "refinement", "segmentation")
@@ -63,7 +64,6 @@ def strip_value(value: Any) -> Any:
 
 def strip_path(text: str) -> str:
     """Strip the folders of a path, or of the path in a spec; any other text stays as it is."""
-    kind, colon, rest = text.partition(":")
-    if colon and kind in ("voc", "folder", "coco"):
-        return f"{kind}:{Path(rest).resolve().name}"
+    if split_spec(text) is not None:
+        return hide_root(text)
     return Path(text).name if "/" in text or "\\" in text else text

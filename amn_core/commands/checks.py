@@ -36,6 +36,8 @@ def list_splits(spec: str) -> tuple[str, ...]:
     kind, _, rest = spec.partition(":")
     if kind == "scenes":
         return "train", "val"
+    if kind == "pets":
+        return "trainval", "test", "all"
     if kind != "voc":
         return "train", "val", "all"
     root = Path(rest).expanduser()

@@ -30,7 +30,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.add_argument("--out", default="", help="file to write the report to as well, as JSON")
     for action in (check, preview):
-        action.add_argument("--split", default="train", help="split or path of a list (default: train)")
+        action.add_argument("--split", default="", help="split or path of a list (default: train; of pets trainval)")
     check.set_defaults(handle=check_data)
     preview.set_defaults(handle=preview_data)
 
@@ -41,10 +41,11 @@ def check_data(options: argparse.Namespace) -> None:
     Raises:
         ValueError: something makes the data unusable.
     """
+    from amn_core.data import choose_first_split
     from amn_core.data.check import check_dataset, format_check
     from amn_core.formats.files import write_json
 
-    report = check_dataset(options.data, options.split, options.workers)
+    report = check_dataset(options.data, options.split or choose_first_split(options.data), options.workers)
     if options.out:
         write_json(Path(options.out), report)
     print(json.dumps(report) if options.json else format_check(report))
@@ -55,11 +56,12 @@ def check_data(options: argparse.Namespace) -> None:
 
 def preview_data(options: argparse.Namespace) -> None:
     """Draw a contact sheet of a data set and print where it is."""
-    from amn_core.data import load_dataset
+    from amn_core.data import choose_first_split, load_dataset
     from amn_core.data.preview import draw_contact_sheet
     from amn_core.formats.files import write_bytes
 
-    sheet, buffer = draw_contact_sheet(load_dataset(options.data, options.split), options.n), io.BytesIO()
+    dataset = load_dataset(options.data, options.split or choose_first_split(options.data))
+    sheet, buffer = draw_contact_sheet(dataset, options.n), io.BytesIO()
     kind = Image.registered_extensions().get(Path(options.out).suffix.lower())
     if kind not in SHEETS:
         raise ValueError(f"out {options.out}: write a picture as .png, .jpg or .webp")

@@ -36,7 +36,7 @@ class DiagnoseConfig:
 
     paths: tuple[str, ...] = option((), "folder of maps or masks, or a run; two of them to ask why they differ",
                                     positional=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]; a run knows its own")
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]; a run knows its own")
     split: str = option("", "split or path of a list; a run knows its own")
     target: str = option("", "mIoU to explain, in percent as it is printed, such as 48.3, or a range")
     precision: str = option("", "mean precision of the same, in percent")

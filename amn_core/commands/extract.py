@@ -33,7 +33,7 @@ class ExtractConfig:
     """What `extract` needs: a model and images give activation maps in a run folder."""
 
     checkpoint: str = option("", "checkpoint of CAM or AMN", required=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     out: str = option("", "run folder to write", required=True)
     name: str = option("", "name of the run; by default that of the method")
@@ -78,22 +78,40 @@ def extract(config: ExtractConfig) -> Path:
         config.normalisation, config.official, config.dropout_seed if config.official else None, config.registered)
     if resolve_normalisation(extractor) == "official" and not config.seeds:
         raise ValueError(NEEDS_SEEDS)
-    if extractor.class_names != dataset.class_names:
-        raise ValueError(f"{config.checkpoint} knows other classes than {config.data}; train on this data set first")
+    places = find_places(config, dataset, extractor)
     meta = build_run_meta(config, dataset, extractor)
     with main_first():
         refuse_other_run(Path(config.out), meta)
         run = save_run(config.out, meta) if is_main() else load_run(config.out)
     if config.compile:
         extractor.model.backbone.compile(dynamic=True)
-    broken = extract_shard(config, dataset, extractor, run)
+    broken = extract_shard(config, dataset, extractor, run, places)
     if broken:
         print(f"left out {len(broken)} broken image(s): {', '.join(broken[:5])}", file=sys.stderr)
     wait_for_all()
     return run.path
 
 
-def extract_shard(config: ExtractConfig, dataset: Dataset, extractor: "Extractor", run: Run) -> list[str]:
+def find_places(config: ExtractConfig, dataset: Dataset, extractor: "Extractor") -> np.ndarray:
+    """Find the class of the model for each class of the data set, by name: (G,) int64.
+
+    A model may know more classes than the data set has, as one of VOC's twenty knows cat and dog.
+
+    Raises:
+        ValueError: the model lacks a class, or is to be normalised by seeds, which number their own classes.
+    """
+    known = {name: i for i, name in enumerate(extractor.class_names)}
+    missing = [name for name in dataset.class_names if name not in known]
+    if missing or (extractor.class_names != dataset.class_names and config.seeds):
+        lacks = f" ({', '.join(missing[:3])}{' …' if len(missing) > 3 else ''})" if missing else ""
+        raise ValueError(f"{config.checkpoint} knows other classes than {config.data}{lacks}; train on this data set "
+                         "first")
+    return np.array([known[name] for name in dataset.class_names], dtype=np.int64)
+
+
+def extract_shard(
+    config: ExtractConfig, dataset: Dataset, extractor: "Extractor", run: Run, places: np.ndarray
+) -> list[str]:
     """Make and save the maps of this process's images; returns the ids of those that are broken and left out."""
     ids = take_shard(dataset.ids)
     batch, workers = resolve_batch(config, extractor.device)
@@ -102,7 +120,7 @@ def extract_shard(config: ExtractConfig, dataset: Dataset, extractor: "Extractor
         broken: list[str] = []
         items = skip_idle(read_ahead(load, ids, workers), bar, broken)
         for group in group_by_size(items, batch):
-            maps = infer_group(extractor, group, batch)
+            maps = infer_group(extractor, group, batch, places)
             for item, cam in zip(group, maps, strict=True):
                 writer.write(save_map, run.map_path(item.image_id), cam, item.class_ids, item.image.shape[:2])
             bar.update(len(group))
@@ -123,15 +141,22 @@ def resolve_batch(config: ExtractConfig, device: "torch.device") -> tuple[int, i
     return batch, workers
 
 
-def infer_group(extractor: "Extractor", group: list[Item], batch: int) -> list[np.ndarray]:
-    """Infer the maps of images of one size.
+def infer_group(extractor: "Extractor", group: list[Item], batch: int, places: np.ndarray) -> list[np.ndarray]:
+    """Infer the maps of images of one size, their planes in the order of the data set's classes.
+
+    Args:
+        places: (G,) class of the model for each class of the data set.
 
     Raises:
         MemoryError: memory ran out; the message says what needs less.
     """
+    own = [places[item.class_ids] for item in group]
+    orders = [np.argsort(ids) for ids in own]  # the model takes its classes in its own order
     try:
-        return extractor.infer_batch(
-            [item.image for item in group], [item.class_ids for item in group], [item.seed for item in group])
+        maps = extractor.infer_batch(
+            [item.image for item in group], [ids[order] for ids, order in zip(own, orders, strict=True)],
+            [item.seed for item in group])
+        return [cam[np.argsort(order)] for cam, order in zip(maps, orders, strict=True)]
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -156,7 +181,8 @@ def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: "Extracto
         | describe_official(config, resolve_normalisation(extractor)),
         "model": {
             "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
-            "backbone": type(extractor.model.backbone).__name__},
+            "backbone": type(extractor.model.backbone).__name__}
+        | ({} if extractor.class_names == dataset.class_names else {"knows": ", ".join(extractor.class_names)}),
         "command": ["python", "-m", "amn_core", *format_command("extract", config)],
         "config": describe_config(config) | {"data": data},
     }

@@ -68,4 +68,6 @@ def get_pets(config: GetConfig, root: Path) -> Path:
     from amn_core.data.download import get_archives
 
     get_archives("pets", root, config.url, config.md5)
+    if not (root / "images").is_dir() or not (root / "annotations").is_dir():
+        raise ValueError(f"{root}: the archives hold no images and annotations; are they those of Oxford-IIIT Pet?")
     return root

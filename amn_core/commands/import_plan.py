@@ -17,7 +17,7 @@ class ImportConfig:
     """What `import` needs: a folder of maps or masks, and the data they belong to."""
 
     maps: str = option("", "folder with one file of maps (or one mask) for each image", positional=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     name: str = option("", "name of the run; by default that of the folder")
     out: str = option("", "run folder to write; by default runs/NAME")

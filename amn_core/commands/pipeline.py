@@ -24,7 +24,7 @@ from amn_core.presets import (
 class ReproduceConfig:
     """What `reproduce` needs: a data set in, three methods compared out."""
 
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]", required=True)
     train_split: str = option("", "split to train on; by default train_aug, of drawn scenes train")
     split: str = option("", "split to measure on; by default train, of drawn scenes val")
     measure_data: str = option("", "data set to measure on; by default the one to train on")
@@ -180,16 +180,16 @@ def describe_open(config: ReproduceConfig, name: str) -> str:
 def resolve_splits(config: ReproduceConfig) -> ReproduceConfig:
     """Fill in the splits and the data set to measure on, where they were left open."""
     kind, _, rest = config.data.partition(":")
-    is_drawn = kind == "scenes"
+    measured = {"scenes": "val", "pets": "test"}.get(kind, "train")
     return replace(
-        config, train_split=config.train_split or choose_train_split(kind, rest),
-        split=config.split or ("val" if is_drawn else "train"), measure_data=config.measure_data or config.data)
+        config, train_split=config.train_split or choose_train_split(kind, rest), split=config.split or measured,
+        measure_data=config.measure_data or config.data)
 
 
 def choose_train_split(kind: str, rest: str) -> str:
     """Choose the split to train on: of VOC as it is downloaded, which has no ``train_aug``, all that is annotated."""
-    if kind == "scenes":
-        return "train"
+    if kind in ("scenes", "pets"):
+        return "train" if kind == "scenes" else "trainval"
     from amn_core.data.voc import choose_train_split as choose_of_voc
     from amn_core.formats.errors import DataError
 

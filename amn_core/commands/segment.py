@@ -39,7 +39,7 @@ class SegmentConfig:
     """What `segment` needs: a segmentation network and images give finished masks in a run folder."""
 
     checkpoint: str = option("", "checkpoint of a segmentation network, from train segmentation", required=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     out: str = option("", "run folder to write", required=True)
     name: str = option("", "name of the run; by default that of the method")

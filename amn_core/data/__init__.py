@@ -1,8 +1,8 @@
 """Images, image-level labels and ground truth, behind one interface; free of torch.
 
-``load_dataset(spec, split)`` opens any of them. A spec is ``voc:ROOT``, ``coco:ROOT``, ``folder:ROOT``,
-``photos`` (six photographs of other packages) or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks
-included).
+``load_dataset(spec, split)`` opens any of them. A spec is ``voc:ROOT``, ``coco:ROOT``, ``pets:ROOT`` (Oxford-IIIT Pet,
+its 37 breeds; ``pets:ROOT,classes=species`` for cat and dog), ``folder:ROOT``, ``photos`` (six photographs of other
+packages) or ``scenes[:key=value,…]`` (pictures drawn by the package, exact masks included).
 """
 
 from dataclasses import replace
@@ -14,19 +14,22 @@ from amn_core.formats.errors import DataError
 from amn_core.formats.masks import load_label_image
 
 __all__ = [
-    "DataError", "Dataset", "FileDataset", "Problem", "describe_problems", "find_problems",
+    "DataError", "Dataset", "FileDataset", "Problem", "choose_first_split", "describe_problems", "find_problems",
     "load_dataset", "load_image", "load_label_image", "name_ground_truth", "parse_options", "select_ids",
 ]
 
+SPECS = "voc:ROOT, coco:ROOT, pets:ROOT[,classes=species], folder:ROOT"  # those that lie in a folder
 # What opens the data sets that lie in a folder: imported when one is asked for.
-OPENERS = {"voc": "voc:open_voc", "folder": "folder:open_folder", "coco": "coco.dataset:open_coco"}
+OPENERS = {"voc": "voc:open_voc", "folder": "folder:open_folder", "coco": "coco.dataset:open_coco",
+           "pets": "pets:open_pets"}
 
 
 def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     """Open a data set by its spec.
 
     Args:
-        spec: ``voc:ROOT``, ``folder:ROOT``, ``coco:ROOT`` or ``scenes[:key=value,…]``.
+        spec: ``voc:ROOT``, ``coco:ROOT``, ``pets:ROOT[,classes=species]``, ``folder:ROOT``, ``photos`` or
+            ``scenes[:key=value,…]``.
         split: name of a split, or the path of a list of ids.
         skip_broken: leave out listed images that have no file, instead of refusing.
 
@@ -39,9 +42,14 @@ def load_dataset(spec: str, split: str, skip_broken: bool = False) -> Dataset:
     if spec == "photos":
         return import_module("amn_core.data.photos").open_photos(split)
     if kind not in OPENERS or not rest:
-        raise DataError(f"data {spec!r}: expected voc:ROOT, folder:ROOT, coco:ROOT photos or scenes[:key=value,…]")
+        raise DataError(f"data {spec!r}: expected {SPECS}, photos or scenes[:key=value,…]")
     module, _, opener = OPENERS[kind].partition(":")
     return getattr(import_module(f"amn_core.data.{module}"), opener)(rest, split, skip_broken)
+
+
+def choose_first_split(spec: str) -> str:
+    """Choose the split of a data set that is looked at where none is named: ``trainval`` of pets, else ``train``."""
+    return "trainval" if spec.startswith("pets:") else "train"
 
 
 def parse_options(text: str) -> dict[str, str]:

@@ -14,7 +14,9 @@ IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
-def load_image(source: str | Path | bytes, name: str | None = None, upright: bool = True) -> np.ndarray:
+def load_image(
+    source: str | Path | bytes, name: str | None = None, upright: bool = True, formats: tuple[str, ...] = IMAGE_FORMATS,
+) -> np.ndarray:
     """Load a photograph as RGB.
 
     Args:
@@ -22,6 +24,7 @@ def load_image(source: str | Path | bytes, name: str | None = None, upright: boo
         name: what an error calls it; the path by default.
         upright: turn the image as its EXIF orientation says. VOC's masks lie on the stored pixels, so
             its reader passes False.
+        formats: those of Pillow that may be read; of moving pictures the first frame is taken.
 
     Returns:
         (H, W, 3) uint8. Transparent parts are laid on white, 16-bit grey is scaled to 8 bits.
@@ -31,7 +34,7 @@ def load_image(source: str | Path | bytes, name: str | None = None, upright: boo
     """
     name = name or (str(source) if not isinstance(source, bytes) else "the image")
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=IMAGE_FORMATS) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             check_pixels(image, name)
             image.load()
             return np.asarray(convert_to_rgb(ImageOps.exif_transpose(image) if upright else image))

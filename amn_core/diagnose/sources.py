@@ -237,7 +237,7 @@ def list_splits(spec: str) -> list[str]:
         return sorted(path.stem for path in folder.glob("*.txt"))
     if kind == "folder":
         return ["all", *sorted(path.stem for path in (Path(root).expanduser() / "splits").glob("*.txt"))]
-    return ["train", "val"] if kind == "coco" else []
+    return {"coco": ["train", "val"], "pets": ["trainval", "test"]}.get(kind, [])
 
 
 def find_truths(spec: str, dataset: Dataset) -> dict[str, Path | None]:

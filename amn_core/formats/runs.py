@@ -22,6 +22,7 @@ from amn_core.constants import METHOD_LABELS
 from amn_core.formats.files import hash_file, read_json, write_json
 from amn_core.formats.maps import load_map
 from amn_core.formats.run_checks import describe_fault
+from amn_core.formats.specs import hide_root, place_root, split_spec
 
 if TYPE_CHECKING:
     from amn_core.sweep.counts import Counts
@@ -222,10 +223,8 @@ def collect_versions() -> dict[str, str]:
 
 def describe_data(spec: str) -> tuple[str, str]:
     """Split a spec into what may be shown anywhere (``voc:VOC2012``) and where it lies on this machine."""
-    kind, _, rest = spec.partition(":")
-    if kind not in ("voc", "folder", "coco"):
-        return spec, ""
-    return f"{kind}:{Path(rest).resolve().name}", str(Path(rest).resolve())
+    parts = split_spec(spec)
+    return (spec, "") if parts is None else (hide_root(spec), str(Path(parts.root).resolve()))
 
 
 def resolve_spec(run: Run) -> str:
@@ -240,4 +239,4 @@ def resolve_spec(run: Run) -> str:
     if not run.meta.get("data_root"):
         raise ValueError(
             f"{run.path} does not say where {run.meta['data']} lies on this machine: pass --data {kind}:ROOT")
-    return f"{kind}:{run.meta['data_root']}"
+    return place_root(run.meta["data"], run.meta["data_root"])

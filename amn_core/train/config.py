@@ -24,7 +24,7 @@ class TrainConfig:
     """What `train` needs; the preset fills in what is left open."""
 
     method: str = option("cam", "what to train", choices=tuple(STAGE_OF), positional=True)
-    data: str = option("", "data set: voc:ROOT, folder:ROOT, coco:ROOT or scenes[:key=value,…]", required=True)
+    data: str = option("", "data set: voc|coco|pets|folder:ROOT or scenes[:key=value,…]", required=True)
     split: str = option("train", "split or path of a list")
     out: str = option("", "folder for checkpoints and metrics", required=True)
     backbone: str = option(

@@ -11,6 +11,7 @@ from amn_core.constants import METHODS
 from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats import run_names
 from amn_core.formats.runs import Run
+from amn_core.formats.specs import place_root, split_spec
 from app import getting, roots
 from app.charts.styles import RunStyle, build_styles
 
@@ -89,15 +90,15 @@ def find_dataset(data: str, data_root: str, split: str) -> Dataset | None:
 
 def list_candidates(data: str, data_root: str) -> list[str]:
     """List the specs under which the images of a run may be found, most likely first."""
-    kind, _, name = data.partition(":")
-    if kind not in ("voc", "folder", "coco"):
+    wanted = split_spec(data)
+    if wanted is None:
         return [data]
-    told = [spec for spec in roots.list_data_specs() if spec.startswith(f"{kind}:")]
-    told.sort(key=lambda spec: not spec.rstrip("/").endswith(f"/{name}"))
+    told = [spec.root for spec in map(split_spec, roots.list_data_specs()) if spec and spec.kind == wanted.kind]
+    told.sort(key=lambda root: Path(root).name != wanted.root)
     remembered = [run.meta.get("data_root", "") for run in find_runs().values() if run.meta["data"] == data]
-    known = [f"{kind}:{root}" for root in (data_root, *remembered) if root]
-    found = getting.find_voc() if kind == "voc" else None
-    return list(dict.fromkeys([*known, *told, *([f"voc:{found}"] if found else [])]))
+    found = getting.find_voc() if wanted.kind == "voc" else None
+    places = dict.fromkeys(filter(None, [data_root, *remembered, *told, found and str(found)]))
+    return [place_root(data, place) for place in places]
 
 
 def get_dataset(run: Run) -> Dataset | None:

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from amn_core.commands.progress import read_share
+from amn_core.data import choose_first_split
 from amn_core.jobs import Job
 from app import checks, state
 from app.components.job_form import list_data
@@ -19,14 +20,14 @@ def render_check() -> None:
         left, middle, right = st.columns([6, 3, 2], vertical_alignment="bottom")
         with left:
             spec = st.selectbox("Data set", list_data(), accept_new_options=True, key="check-data",
-                                help="voc:ROOT, folder:ROOT, coco:ROOT or scenes; another one can be typed in")
+                                help="voc|coco|pets|folder:ROOT or scenes; another one can be typed in")
         with middle:
-            split = st.text_input("Split or list", value="train", key="check-split")
+            split = st.text_input("Split or list", placeholder="train; of pets trainval", key="check-split")
         with right:
             is_start = st.form_submit_button("Check", type="primary", icon=":material/fact_check:")
     if is_start and not state.is_classroom():
         try:
-            checks.start_check(spec or "", split)
+            checks.start_check(spec or "", split or choose_first_split(spec or ""))
         except (ValueError, OSError) as error:
             st.error(str(error), icon=":material/error:")
             return

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from amn_core.commands.progress import read_share
-from amn_core.data import DataError
+from amn_core.data import DataError, choose_first_split
 from amn_core.jobs import Job
 from app import getting, imports, roots, state
 from app.cache import runs as cached
@@ -66,9 +66,9 @@ def render_jobs(jobs: list[Job]) -> None:
         render_job(job)
         if job.state == "done" and job.id not in st.session_state.setdefault(SEEN, set()):
             st.session_state[SEEN].add(job.id)
-            spec = getting.find_got(job)
-            if spec and not state.is_classroom():
-                roots.store_added("data", spec)
+            for spec in getting.find_got(job):
+                if not state.is_classroom():
+                    roots.store_added("data", spec)
             cached.clear_runs()
             st.rerun()
 
@@ -83,9 +83,9 @@ def render_job(job: Job) -> None:
         st.markdown(f"**{escape(job.title)}**: {job.state}")
         if job.error:
             st.error(job.error, icon=":material/error:")
-        spec = getting.find_got(job)
-        if spec:
-            render_next(spec, job)
+        got = getting.find_got(job)
+        if got:
+            render_next(got[0], job)
         elif job.state == "done" and job.words[:1] == getting.APPLY:
             render_open(job)
 
@@ -107,7 +107,7 @@ def render_next(spec: str, job: Job) -> None:
         name = st.selectbox("Models", list(bundles), key=f"get-bundle:{job.id}", width=220)
         if st.button("Make their maps", key=f"get-maps:{job.id}", icon=":material/image_search:", type="primary",
                      disabled=state.is_classroom()) and not state.is_classroom():
-            attempt(lambda: getting.start_maps(bundles[name], spec, "train"))
+            attempt(lambda: getting.start_maps(bundles[name], spec, choose_first_split(spec)))
 
 
 def render_open(job: Job) -> None:

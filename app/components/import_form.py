@@ -4,6 +4,7 @@ import streamlit as st
 
 from amn_core.commands.import_plan import UNSURE, ImportConfig
 from amn_core.commands.progress import read_share
+from amn_core.data import choose_first_split
 from amn_core.formats.map_folder import KINDS
 from amn_core.formats.numbering import NUMBERINGS, WORDS
 from amn_core.formats.recognise import ENDS, KEY_BASES, NORMALISATIONS
@@ -47,12 +48,12 @@ def render_fields() -> dict[str, str]:
         maps = st.text_input("Folder", placeholder="/results/recam/cam_npy", key="import-maps")
     with columns[1]:
         data = st.selectbox("Data set", list_data(), accept_new_options=True, key="import-data",
-                            help="voc:ROOT, folder:ROOT, coco:ROOT or scenes; another one can be typed in")
+                            help="voc|coco|pets|folder:ROOT or scenes; another one can be typed in")
     with columns[2]:
-        split = st.text_input("Split or list", value="train", key="import-split")
+        split = st.text_input("Split or list", placeholder="train; of pets trainval", key="import-split")
     with columns[3]:
         name = st.text_input("Name", placeholder="that of the folder", key="import-name")
-    return {"maps": maps, "data": data, "split": split, "name": name}
+    return {"maps": maps, "data": data, "split": split or choose_first_split(data or ""), "name": name}
 
 
 def render_choices() -> dict[str, str]:

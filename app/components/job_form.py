@@ -7,6 +7,7 @@ import streamlit as st
 
 from amn_core.commands.checks import Check, check_memory, list_splits
 from amn_core.commands.pipeline import ReproduceConfig, describe_open
+from amn_core.formats.specs import place_root
 from amn_core.jobs import find_jobs_root
 from amn_core.options import format_command
 from app import roots, state, training
@@ -52,7 +53,8 @@ def render_main(fields: dict[str, training.Field]) -> dict[str, Any]:
         trained = choose("train_split", order(splits, "train_aug", "train"), fields["train_split"].help,
                          "Train on", is_open=True)
     with top[2]:
-        measured = choose("split", order(splits, "val", "train"), fields["split"].help, "Measure on", is_open=True)
+        measured = choose("split", order(splits, "val", "train", "test"), fields["split"].help, "Measure on",
+                          is_open=True)
     with top[3]:
         method = choose("methods", list(training.METHODS.values()), fields["methods"].help, "Method",
                         names=training.name_method)
@@ -74,8 +76,7 @@ def list_data() -> list[str]:
     """List the data sets that are on offer: drawn scenes, what the user told of, what runs were made on."""
     known = [*roots.list_data_specs()]
     for run in cached.find_runs().values():
-        kind, root = run.meta["data"].partition(":")[0], run.meta.get("data_root", "")
-        known.append(f"{kind}:{root}" if root else run.meta["data"])
+        known.append(place_root(run.meta["data"], run.meta.get("data_root", "")))
     usable = [spec for spec in known if spec.partition(":")[0] == "scenes" or spec.partition(":")[2].startswith("/")]
     return list(dict.fromkeys([*usable, SCENES]))
 

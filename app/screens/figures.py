@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from amn_core.figures.config import FIGURES, FigureConfig
+from amn_core.formats.specs import place_root
 from app import controls, roots, state
 from app.cache import runs as cached
 from app.cache import trainings as cached_trainings
@@ -77,8 +78,8 @@ def find_data(choice: controls.Choice) -> str:
     """Find the data set with the photographs, if it is not where the first run says; nothing if it is."""
     run = next(iter(choice.runs.values()))
     dataset = cached.get_dataset(run)
-    kind = run.meta["data"].partition(":")[0]
-    is_known = dataset is None or dataset.spec in (run.meta["data"], f"{kind}:{run.meta.get('data_root', '')}")
+    own = place_root(run.meta["data"], run.meta.get("data_root", ""))
+    is_known = dataset is None or dataset.spec in (run.meta["data"], own)
     return "" if is_known else dataset.spec
 
 

@@ -10,8 +10,10 @@ from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import load_run
 from amn_core.jobs import wait_for_job
 from app import imports, roots
+from app.cache import runs as cached
 from app.words import provenance
 from tests.data.coco_maker import make_coco
+from tests.data.pets_maker import make_pets
 
 
 def find_button(at, label: str):
@@ -128,6 +130,20 @@ def test_a_root_of_coco_is_added(open_data, tmp_path, monkeypatch):
     find_button(at, "Add data set").click().run()
     assert not at.exception and not at.error
     assert roots.load_added()["data"] == [f"coco:{root}"]
+
+
+@pytest.mark.parametrize(("layout", "options"), [("pets", ""), ("species", ",classes=species")])
+def test_pets_are_added_and_their_photographs_found_for_runs_on_them(open_data, tmp_path, layout, options):
+    root = make_pets(tmp_path / "pets")
+    at = open_data()
+    next(box for box in at.selectbox if box.label == "Layout").set_value(layout)
+    at.text_input(key="add-data-folder").set_value(str(root))
+    find_button(at, "Add data set").click().run()
+    assert not at.exception and not at.error
+    assert roots.load_added()["data"] == [f"pets:{root}{options}"]
+    for wanted in ("", ",classes=species"):  # a run knows its own classes, whichever of both was added
+        found = cached.find_dataset(f"pets:pets{wanted}", "", "trainval")
+        assert found.spec == f"pets:{root}{wanted}" and len(found.class_names) == (3 if wanted else 38)
 
 
 def test_classroom_adds_nothing(open_data, monkeypatch):

@@ -4,10 +4,13 @@ import hashlib
 
 import pytest
 
+from amn_core.data import choose_first_split
+from amn_core.formats.runs import load_run
 from amn_core.jobs import load_job, wait_for_job
 from app import getting, roots
 from tests.data import test_download
-from tests.data.test_download import Server, voc_archive  # noqa: F401 - a fixture
+from tests.data.pets_maker import make_pets
+from tests.data.test_download import Server, pack, voc_archive  # noqa: F401 - a fixture
 
 server = test_download.server
 
@@ -46,10 +49,38 @@ def test_what_was_got_is_found_remembered_and_offered_to_the_models(open_app, jo
     job = wait_for_job(start_job(jobs_root, "Get VOC", lambda path: words, "cpu"), 60)
     assert job.state == "done", job.error
     spec = f"voc:{tmp_path / 'got' / 'VOCdevkit' / 'VOC2012'}"
-    assert getting.find_got(load_job(job.path)) == spec
+    assert getting.find_got(load_job(job.path)) == (spec,)
     at = open_app("data_and_runs")
     assert not at.exception
     assert spec in roots.list_data_specs()
+
+
+def test_pets_are_found_as_species_and_breeds_and_offered_everywhere(open_app, jobs_root, server, tmp_path):
+    from amn_core.jobs import start_job
+
+    content = pack(make_pets(tmp_path / "made"), ".")  # both archives in one
+    server.files = {"images.tar.gz": content, "annotations.tar.gz": content}
+    root, md5 = tmp_path / "got", hashlib.md5(content).hexdigest()
+    words = ["data", "get", "pets", "--root", str(root), "--url", server.url, "--md5", md5]
+    job = wait_for_job(start_job(jobs_root, "Get pets", lambda path: words, "cpu"), 60)
+    assert job.state == "done", job.error
+    specs = [f"pets:{root},classes=species", f"pets:{root}"]
+    assert list(getting.find_got(load_job(job.path))) == specs
+    at = open_app("data_and_runs")
+    assert not at.exception and list(roots.list_data_specs()) == specs
+    assert set(specs) <= set(at.selectbox(key="check-data").options) & set(at.selectbox(key="import-data").options)
+    at = open_app("train")
+    assert not at.exception and set(specs) <= set(at.selectbox[0].options)
+
+
+def test_maps_of_pets_are_made_for_the_split_that_they_have(jobs_root, tmp_path):
+    job = getting.start_maps(roots.REPOSITORY / "checkpoints" / "voc-animals",
+                             f"pets:{make_pets(tmp_path / 'pets')},classes=species",
+                             choose_first_split("pets:"))
+    job = wait_for_job(job, 120)
+    assert job.state == "done", job.error
+    run = load_run(job.path / "runs" / "cam")
+    assert run.class_names == ("background", "cat", "dog") and run.meta["split"] == "trainval" and run.has_counts
 
 
 @pytest.mark.parametrize(("root", "url", "words"), [
