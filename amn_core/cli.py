@@ -278,7 +278,7 @@ def build_handler(command: Command, config_class: type) -> Callable[[argparse.Na
 def keep_to_one_writer(command: Command, config: Any) -> AbstractContextManager:
     """Keep other commands out of the folder that a command writes into; of several processes the first holds it."""
     folder = getattr(config, command.writes, "") if command.writes else ""
-    if not folder or not is_main():
+    if not folder or not is_main() or getattr(config, "estimate", False):
         return nullcontext()
     from amn_core.jobs.writers import writing_into
 

@@ -59,7 +59,7 @@ def read_options(namespace: argparse.Namespace, config_class: type) -> Any:
 
 
 def format_command(name: str, config: Any) -> list[str]:
-    """Format a config as the command line that gives it, defaults left out."""
+    """Format a config as the command line that gives it, defaults left out unless the option must be given."""
     words = [name]
     for field in fields(config):
         value, flag = getattr(config, field.name), name_flag(field)
@@ -67,7 +67,7 @@ def format_command(name: str, config: Any) -> list[str]:
             words += [str(part) for part in value]
         elif field.metadata.get("positional"):
             words.append(str(value))
-        elif value == field.default:
+        elif value == field.default and not (field.metadata.get("required") and value):
             continue
         elif isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")

@@ -24,7 +24,8 @@ READ_URL = "shared-url-was-read"
 PAGE = "shared-page"
 VISIT = "shared-visit"
 SEEN = "shared-names-by-page"
-STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "scene", "bundle")
+STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "make", "scene",
+         "bundle")
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ PARAMS: dict[str, Param] = {
     "mirror": Param(True, **FLAG),
     "points": Param("image", read_one_of("image", "class")),  # one point an image or a class
     "job": Param(None),                      # id of the job that Train shows
+    "make": Param("training", read_one_of("training", "refined", "networks")),  # what its form starts
     "sheet": Param(False, **FLAG),           # photographs instead of a table
     "tile": Param("photo", read_one_of("photo", "truth", "map", "mask", "errors")),  # what lies over them
     # Figures

@@ -18,6 +18,7 @@ from amn_core import __version__, cli
 from amn_core.__main__ import SPINS, run
 from amn_core.cli import BENCHMARKS, COMMANDS, GROUPS, build_parser, format_report, load_name, main
 from amn_core.commands.pipeline import ReproduceConfig, resolve_seed_thresholds
+from amn_core.commands.refine import RefineConfig
 from amn_core.commands.seed import SeedConfig
 from amn_core.compute.parallel import run_chunks
 from amn_core.options import add_options, format_command, read_options
@@ -27,7 +28,8 @@ from amn_core.train.samples import count_steps
 
 @pytest.mark.parametrize("config", [
     TrainConfig(method="amn", data="scenes", out="o", epochs=3, lr=0.5, resume=True),
-    SeedConfig(run="r", out="o", crf=True, foreground=0.4), ReproduceConfig(data="scenes", crf=False)])
+    SeedConfig(run="r", out="o", crf=True, foreground=0.4), RefineConfig(run="r", out="o", method="crf"),
+    ReproduceConfig(data="scenes", crf=False)])
 def test_command_line_gives_its_config_again(config: object) -> None:
     parser = argparse.ArgumentParser()
     add_options(parser, type(config))

@@ -6,6 +6,9 @@ from typing import Any
 
 from amn_core.commands.pipeline import ReproduceConfig, Step, complete_methods, plan_steps
 from amn_core.compute.progress import read_progress
+from amn_core.formats.consequences import NAME as CONSEQUENCES
+from amn_core.formats.consequences import load_consequences
+from amn_core.formats.files import read_json
 from amn_core.formats.trainings import read_metrics
 from amn_core.jobs.folder import PROGRESS, PROJECT, Job
 
@@ -45,6 +48,8 @@ def list_known_stages(job: Job) -> list[Stage]:
     out, command = find_out(job), job.words[0]
     if command == "train":
         return [measure_training(f"train {job.words[1]}", out)]
+    if command == "consequence":
+        return list_consequence(job, out)
     if command != "reproduce":
         return [Stage(command, out, 1.0 if job.state == "done" else read_share(job))]
     return list_reproduction(job, out)
@@ -57,6 +62,19 @@ def list_reproduction(job: Job, out: Path) -> list[Stage]:
     return [
         replace(stage, done=read_share(job, stage.name)) if stage == current and not stage.is_training else stage
         for stage in stages]
+
+
+def list_consequence(job: Job, out: Path) -> list[Stage]:
+    """List the two stages of networks behind masks: the masks, then all trainings, by how many are finished."""
+    found = read_progress(job.path / PROGRESS)
+    share = found.get("share", 0.0)
+    if not (out / CONSEQUENCES).is_file():
+        return [Stage(found.get("stage") or "masks", out, share), Stage("networks", out, 0.0)]
+    runs, seeds = load_consequences(out), read_json(out / CONSEQUENCES).get("seeds") or [0]
+    total = len(seeds) * sum(len(one.thresholds) for one in runs)
+    finished = sum(len(scores) for one in runs for scores in one.networks)
+    done = 1.0 if job.state == "done" else min(0.999, (finished + share) / max(1, total))
+    return [Stage("masks", out, 1.0), Stage(f"networks: {finished} of {total}", out, done)]
 
 
 def measure_step(step: Step, out: Path) -> Stage:

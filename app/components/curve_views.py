@@ -93,6 +93,17 @@ def render_miou(choice: Choice) -> None:
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
                "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it."
                + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else ""))
+    if not any(run.is_refined for run in choice.runs.values()) and not state.is_classroom():
+        offer_refinement()
+
+
+def offer_refinement() -> None:
+    """Offer the curve after refinement where none is shown."""
+    if st.button("And after a CRF? Count the refined mask at every threshold…", key="to-refined", type="tertiary",
+                 icon=":material/auto_fix_high:"):
+        state.put("make", "refined")
+        state.put("job", None)
+        st.switch_page("screens/train.py")
 
 
 def build_whole_curves(choice: Choice) -> list[charts.Curve]:

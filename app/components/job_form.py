@@ -24,7 +24,6 @@ ROW = 4
 
 def render_form() -> None:
     """Render the form, the command that it stands for, what was checked, and the button that starts it."""
-    st.markdown("#### New training")
     if state.is_classroom():  # no form at all: what is typed into one would reach paths and specs
         st.info("This server is read-only: trainings can be watched, not started.", icon=":material/lock:")
         return
@@ -173,12 +172,16 @@ def render_check(check: Check) -> None:
 
 def render_estimate(config: ReproduceConfig) -> None:
     """Render the estimate of time and memory, which is measured when asked for."""
-    words = tuple(format_command("estimate", config))
+    offer_estimate(tuple(format_command("estimate", config)), "a few steps and images of each stage")
+
+
+def offer_estimate(words: tuple[str, ...], what: str) -> None:
+    """Offer to measure how long some command would take; its words, and what of it is measured."""
     asked = st.session_state.get("train-estimate")
     if asked == words:
         poll_estimate(words)
-    elif st.button("Measure a few steps", icon=":material/timer:", disabled=state.is_classroom(),
-                   help="Runs a few steps and images of each stage, to say how long all will take."):
+    elif st.button("How long will it take?", icon=":material/timer:", disabled=state.is_classroom(),
+                   help=f"Runs {what}, to say how long all will take.", key="train-measure"):
         st.session_state["train-estimate"] = words
         st.rerun()
 
@@ -188,7 +191,7 @@ def poll_estimate(words: tuple[str, ...]) -> None:
     """Show the estimate as soon as it is there."""
     future: Future = cached_trainings.ask_estimate(words)
     if not future.done():
-        st.markdown(":gray[:material/hourglass_top:] **Time** · measuring a few steps and images of each stage…")
+        st.markdown(":gray[:material/hourglass_top:] **Time** · measuring…")
         return
     if future.exception() is not None:
         render_check(Check("Time", "error", str(future.exception())))
@@ -197,7 +200,8 @@ def poll_estimate(words: tuple[str, ...]) -> None:
     parts = ", ".join(f"{one['name']} {training.write_duration(one['seconds'])}" for one in result["stages"])
     device = result["device"]
     render_check(Check("Time", "ok", f"about {training.write_duration(result['seconds'])} on {device}: {parts}"))
-    render_check(check_memory(result["memory"], device))
+    if "memory" in result:
+        render_check(check_memory(result["memory"], device))
 
 
 def render_start(config: ReproduceConfig, is_ready: bool) -> None:

@@ -1,17 +1,22 @@
 """A job on the screen, refreshed in place: how far it is, what the model does after each epoch, what can be done."""
 
+from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 
 import streamlit as st
 
+from amn_core.commands.consequence_results import describe_result
 from amn_core.commands.progress import Stage, estimate_rest, find_current, list_stages
 from amn_core.formats.trainings import load_probe
 from amn_core.jobs import Job, delete_job, load_job, read_log, read_metrics, resume_job, stop_job
 from amn_core.jobs.devices import list_ahead
 from amn_core.jobs.processes import read_memory
 from app import state, training
+from app.afterwards import CONSEQUENCE, read_results
 from app.cache import runs as cached
 from app.cache import trainings as cached_trainings
+from app.charts.consequences import draw_consequences
 from app.charts.trainings import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
 from app.components.job_form import FAILURE, VALUES
 from app.words.text import escape
@@ -45,12 +50,28 @@ def render_live(job: Job) -> None:
     trainings = [stage for stage in stages if stage.is_training and (stage.folder / "config.json").is_file()]
     if trainings:
         render_training(job, choose_training(trainings))
+    if job.words[0] == CONSEQUENCE:
+        render_networks(stages[0].folder)
     with st.expander("Log", icon=":material/terminal:", expanded=job.state == "failed"):
         st.code("\n".join(read_log(job.path)) or "nothing yet", language=None)
     st.code(f"python -m amn_core {' '.join(job.words)}", language="bash", wrap_lines=True)
     if job.is_active != was_active:
         cached.clear_runs()
         st.rerun()
+
+
+def render_networks(folder: Path) -> None:
+    """Render what the networks behind the masks have come to, finished trainings only, with what it says."""
+    results = read_results(folder)
+    if not results:
+        st.caption("The chart begins when the masks of the first run are measured.")
+        return
+    st.plotly_chart(draw_consequences(results), key="chart:networks", config=CONFIG,
+                    alt="mIoU of masks and of networks against the threshold of the masks")
+    for one in results:
+        st.markdown(f"**{escape(one.name)}.** {escape(describe_result(asdict(one)))}")
+    st.caption("Dashed: the masks. Solid: the network trained on them, every threshold alike. Bands: 95 %, over "
+               "images. The figure for print is *consequence* on Figures.")
 
 
 def render_head(job: Job) -> None:

@@ -130,7 +130,7 @@ def test_classroom_sees_jobs_and_changes_none(
     write_job(tmp_path / "jobs", "stopped")
     at = open_train(job="one")
     assert all(find_button(at, label).disabled for label in ("Resume", "Run again…", "Delete for good"))
-    find_button(at, "New training").click().run()
+    find_button(at, "New job").click().run()
     assert "Start training" not in {button.label for button in at.button}
     assert any("not started" in note.value for note in at.info)
     job_form.start(ReproduceConfig(data=SCENES))  # not even where the button is pressed all the same

@@ -155,7 +155,7 @@ def test_estimate_measures_a_few_images_and_writes_nothing(source, tmp_path, cap
     images = len(load_run(source).map_ids)
     assert result["images"] == images and result["processes"] >= 1 and result["seconds"] > 0
     assert f"{images} images at 5 thresholds" in result["stages"][0]["name"]
-    assert not (out / "run.json").exists()
+    assert not out.exists()
     assert run_refine(source, out, "crf", *EVERY, "--estimate") == 0
     assert "all on cpu" in capsys.readouterr().out
     assert run_refine(source, out, "crf", "--threshold", "0.3", "--estimate") == 1
