@@ -53,7 +53,8 @@ def render_network_form() -> None:
     left, *rest = st.columns([6, 2, 2, 2], vertical_alignment="bottom")
     with left:
         keys = st.multiselect("Masks of", list(runs), format_func=lambda key: name_run(runs, key),
-                              key="after:runs", placeholder="Choose CAM, AMN or both")
+                              key="after:runs", placeholder="Choose CAM, AMN or both",
+                              default=list(runs)[:1])
     with rest[0]:
         cuts = st.selectbox("Thresholds", CUTS, index=1, key="after:cuts",
                             help="From half to twice the share of foreground at the run's own peak.")

@@ -92,9 +92,18 @@ def render_miou(choice: Choice) -> None:
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
                "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it."
-               + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else ""))
+               + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else "")
+               + describe_grids(choice))
     if not any(run.is_refined for run in choice.runs.values()) and not state.is_classroom():
         offer_refinement()
+
+
+def describe_grids(choice: Choice) -> str:
+    """Describe between which thresholds a refined curve was counted; nothing where none is shown."""
+    sizes = {len(choice.summary(key).thresholds) for key, run in choice.runs.items() if run.is_refined}
+    numbers = " or ".join(map(str, sorted(sizes)))
+    return (f" Masks refined at each threshold are counted at {numbers} of them; the line between two is drawn "
+            "straight, and a ring lies at the nearest.") if sizes else ""
 
 
 def offer_refinement() -> None:

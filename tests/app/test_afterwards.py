@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ from app.components import after_form
 def open_train(open_app, tmp_path, monkeypatch):
     """Open the screen in this process, with jobs of its own."""
     monkeypatch.setenv("AMN_JOBS", str(tmp_path / "jobs"))
-    return lambda **query: open_app("train", **query)
+    open_screen = partial(open_app, "train")
+    open_screen.open_app = open_app
+    return open_screen
 
 
 def find_button(at, label):
@@ -69,6 +72,10 @@ def test_refined_curve_is_a_job_whose_run_is_listed_afterwards(open_train, group
     cached.clear_runs()
     at.run()
     assert "Open in Curves" in {button.label for button in at.button}
+    curves = open_train.open_app("curves", data=group)
+    assert not curves.exception
+    assert any("counted at 21 of them" in text.value for text in curves.caption)
+    assert not any(button.key == "to-refined" for button in curves.button)
 
 
 def test_networks_are_offered_for_runs_with_a_model_alone(open_train, runs, tmp_path):
