@@ -13,10 +13,11 @@ from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run
 from amn_core.sweep import Bootstrap, Counts, Summary, bootstrap_runs, summarise
 from amn_core.sweep.confusion import find_classes
-from amn_core.sweep.images import ImageScores, score_images
+from amn_core.sweep.images import ImageRates, ImageScores, score_image_rates, score_images
 from amn_core.sweep.protocols import Protocol, find_protocol, parse_classes
 from amn_core.sweep.refined import find_common_thresholds, thin_counts
 from amn_core.sweep.scores import drop_bootstrap_thresholds, drop_image_thresholds, drop_thresholds
+from amn_core.sweep.sizes import SIZE_CUTS, SizeScores, score_sizes
 
 COMMON = "--common"
 SHOWN = 8
@@ -147,6 +148,45 @@ def score_run_images(
     terms = choose_terms(run, counts, images, classes, averaging)
     scores = score_images(terms.select(counts), terms.protocol.averaging, terms.class_list)
     return drop_image_thresholds(scores) if run.is_masks else scores
+
+
+def score_by_size(
+    run: Run, cuts: Sequence[float] = SIZE_CUTS, images: Iterable[str] | None = None,
+    classes: str | Iterable[str] | None = None, counts: Counts | None = None,
+) -> SizeScores:
+    """Score a run's objects by their size, the share of the image that a class covers, at every threshold.
+
+    Args:
+        cuts: shares of the image that part the sizes, increasing. images, classes, counts: as in `score_run`.
+
+    Returns:
+        IoU, precision, recall and error rates (B, T) with how many objects there are of each size (`SizeScores`).
+
+    Raises:
+        ValueError: as in `score_run`, or cuts that do not rise.
+
+    >>> sizes = score_by_size(run, (0.1,))
+    >>> sizes.names, sizes.pairs.tolist(), sizes.iou.max(axis=1).round(3).tolist()
+    (('under 10 %', '10 % and more'), [182, 342], [0.381, 0.582])
+    """
+    counts = run.counts() if counts is None else counts
+    terms = choose_terms(run, counts, images, classes)
+    return score_sizes(terms.select(counts), cuts, terms.class_list)
+
+
+def score_run_image_rates(
+    run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    counts: Counts | None = None,
+) -> ImageRates:
+    """Score precision, recall and error rates of each image at every threshold; arguments as in `score_run`.
+
+    >>> rates = score_run_image_rates(run)
+    >>> [f"{np.nanmedian(values[:, 28]):.3f}" for values in (rates.precision, rates.recall)]
+    ['0.685', '0.763']
+    """
+    counts = run.counts() if counts is None else counts
+    terms = choose_terms(run, counts, images, classes)
+    return score_image_rates(terms.select(counts), terms.class_list)
 
 
 def load_alike(runs: Sequence[Run]) -> list[Counts]:

@@ -26,7 +26,8 @@ Where to look:
 - `counts`       `CountsBuilder`, `Counts`, `merge_counts`, `pool_counts`
 - `confusion`    counts to confusion, IoU, mIoU under each averaging rule, precision, recall, error rates
 - `curves`       a curve to its peak, plateau, mean and slope, by threshold and by share of foreground
-- `images`       each image's own curve, best threshold and regret; the oracle
+- `images`       each image's own curve, best threshold, regret and error rates; quantiles over images; the oracle
+- `sizes`        scores of objects by the share of the image that they cover
 - `separation`   how far foreground and background activation lie apart
 - `uncertainty`  bootstrap over images, paired between runs
 - `seeds`        maps to labels by one threshold, or by two with unsure pixels between

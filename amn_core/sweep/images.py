@@ -1,5 +1,6 @@
 """Scores of single images: mIoU at every threshold, best threshold, regret, and the oracle that knows them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,9 +82,7 @@ def average_by_image(overlaps: Overlaps, averaging: str) -> np.ndarray:
     iou = divide(overlaps.hit, overlaps.truth[:, None] + overlaps.predicted - overlaps.hit)
     if averaging == "present":
         iou[overlaps.truth == 0] = np.nan
-    is_defined = ~np.isnan(iou)
-    total = sum_groups(np.where(is_defined, iou, 0), overlaps.image, overlaps.n_images)
-    return divide(total, sum_groups(is_defined.astype(np.int64), overlaps.image, overlaps.n_images))
+    return average_groups(iou, overlaps.image, overlaps.n_images)
 
 
 @dataclass(frozen=True)
@@ -239,3 +238,78 @@ def find_best_spread(scores: ImageScores, low: float = 0.25, high: float = 0.75)
     if not len(best):
         return float("nan"), float("nan")
     return float(np.quantile(best, low)), float(np.quantile(best, high))
+
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def find_image_quantiles(values: np.ndarray, levels: Sequence[float] = QUANTILES) -> np.ndarray:
+    """Find quantiles over images of one curve an image: what a curve of the whole data set hides (PIMO's view).
+
+    Args:
+        values: (N, T) scores, NaN where an image has none. levels: (L,) shares of the images below.
+
+    Returns:
+        (L, T), interpolated between images as numpy does; NaN where no image has a score.
+
+    >>> find_image_quantiles(np.array([[0.2, np.nan], [0.4, np.nan], [0.9, 0.5]]), [0.5]).tolist()
+    [[0.4, 0.5]]
+    """
+    found = np.full((len(levels), values.shape[1]), np.nan)
+    has_one = ~np.isnan(values).all(axis=0)
+    found[:, has_one] = np.nanquantile(values[:, has_one], levels, axis=0)
+    return found
+
+
+@dataclass(frozen=True)
+class ImageRates:
+    """Error rates of each of N images at each of T thresholds, means over the object classes of its ground truth.
+
+    NaN where an image has no such class, or, for precision, where nothing is called any of them.
+    """
+
+    image_ids: tuple[str, ...]
+    thresholds: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    false_positive_rate: np.ndarray
+
+    @property
+    def false_negative_rate(self) -> np.ndarray:
+        """Pixels of a class that are not called so, as a share of those that are: (N, T)."""
+        return 1 - self.recall
+
+
+def score_image_rates(counts: Counts, classes=None) -> ImageRates:
+    """Score precision, recall and error rates of every image at every threshold.
+
+    Args:
+        counts: of a run. classes: names or indices that count; background is left out.
+
+    >>> from amn_core.sweep.counts import CountsBuilder
+    >>> builder = CountsBuilder(("background", "cat"), [0.5])
+    >>> _ = builder.add("one", np.array([[[0.9, 0.8, 0.7, 0.1]]]), [1], np.array([[1, 1, 0, 1]], dtype=np.uint8))
+    >>> rates = score_image_rates(builder.build())
+    >>> rates.precision.round(3).tolist(), rates.recall.round(3).tolist(), rates.false_positive_rate.tolist()
+    ([[0.667]], [[0.667]], [[1.0]])
+    """
+    kept = np.setdiff1d(find_classes(counts.class_names, classes), [BACKGROUND])
+    parts: dict[str, list[np.ndarray]] = {"precision": [], "recall": [], "false_positive_rate": []}
+    for block in split_blocks(counts):
+        overlaps = find_overlaps(block)
+        area = np.bincount(overlaps.image, weights=overlaps.truth, minlength=overlaps.n_images)
+        pairs = overlaps.keep(np.flatnonzero((overlaps.truth > 0) & np.isin(overlaps.label, kept)))
+        truth, outside = pairs.truth[:, None], (area[pairs.image] - pairs.truth)[:, None]
+        for name, part, whole in (
+            ("precision", pairs.hit, pairs.predicted), ("recall", pairs.hit, truth),
+            ("false_positive_rate", pairs.predicted - pairs.hit, outside),
+        ):
+            parts[name].append(average_groups(divide(part, whole), pairs.image, pairs.n_images))
+    return ImageRates(counts.image_ids, counts.thresholds, **{k: np.concatenate(v) for k, v in parts.items()})
+
+
+def average_groups(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+    """Average rows (M, T) by group (M,), NaN left out: (n, T), NaN where a group has none."""
+    is_defined = ~np.isnan(values)
+    total = sum_groups(np.where(is_defined, values, 0), groups, n)
+    return divide(total, sum_groups(is_defined.astype(np.int64), groups, n))
