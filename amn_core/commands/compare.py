@@ -23,7 +23,6 @@ from amn_core.scoring import (
     share_terms,
 )
 from amn_core.sweep import Counts, compare_bootstraps
-from amn_core.sweep.images import find_degenerate
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,7 @@ def describe_run(run: Run, name: str, counts: Counts, terms: Terms) -> dict[str,
     summary = score_under(run, counts, terms).to_dict()
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": terms.protocol.name, "classes": terms.class_list or "all"}
-    degenerate = int(find_degenerate(terms.select(counts)).sum())
-    return {"name": name, "method": run.method} | summary | {"degenerate": degenerate, "protocol": protocol}
+    return {"name": name, "method": run.method} | summary | {"protocol": protocol}
 
 
 def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 ESCAPE = 255
-ROWS = 1 << 14  # rows that are widened together
+ROWS = 1 << 12  # rows that are widened together
 PACKED = 1 << 25  # tables of more counts stay in a byte each until they are read
 
 

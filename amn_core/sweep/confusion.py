@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amn_core.constants import BACKGROUND, IGNORE_INDEX
-from amn_core.sweep.bins import split_rows
+from amn_core.sweep.bins import Bins, split_rows
 from amn_core.sweep.counts import Counts, find_images
 from amn_core.sweep.pixels import check_labels
 
@@ -35,29 +35,41 @@ def nanmean(values: np.ndarray, axis: int = -1) -> np.ndarray:
     return divide(np.where(is_defined, values, 0).sum(axis=axis), is_defined.sum(axis=axis))
 
 
-def sum_above(bins: np.ndarray) -> np.ndarray:
-    """Sum the bins (..., T+1) above each threshold: (..., T) int64, the pixels strictly above it.
+def sum_above(bins: np.ndarray, dtype=np.int64) -> np.ndarray:
+    """Sum the bins (..., T+1) above each threshold: (..., T), the pixels strictly above it.
 
     >>> sum_above(np.array([4, 2, 1])).tolist()
     [3, 1]
     """
-    reverse = np.cumsum(bins[..., :0:-1], axis=-1, dtype=np.int64)
+    reverse = np.cumsum(bins[..., :0:-1], axis=-1, dtype=dtype)
     return reverse[..., ::-1]
+
+
+def sum_by_key(bins: np.ndarray | Bins, keys: np.ndarray, n: int, rows: np.ndarray | None = None) -> np.ndarray:
+    """Sum rows (R, ..., B), all by default, by key (R,) from 0 to n - 1: (n, ..., B) int64.
+
+    >>> sum_by_key(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 0, 1]), 3).tolist()
+    [[3, 4], [6, 8], [0, 0]]
+    """
+    rows = np.arange(len(keys)) if rows is None else rows
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    summed = np.zeros((n, *bins.shape[1:]), dtype=np.int64)
+    for block, some in split_rows(bins, rows):
+        own = keys[block]
+        starts = np.flatnonzero(np.diff(own, prepend=-1))
+        summed[own[starts]] += np.add.reduceat(some, starts, axis=0, dtype=np.int64)
+    return summed
 
 
 def pool_decisions(counts: Counts, images=None) -> np.ndarray:
     """Sum the decisions of some images, all by default: (C, C, T+1) int64 by ground truth, class and bin."""
-    n_classes, rows = counts.n_classes, slice(None)
+    n_classes, rows = counts.n_classes, None
     if images is not None:
         is_chosen = np.zeros(len(counts.image_ids), dtype=bool)
         is_chosen[find_images(counts, images)] = True
         rows = np.flatnonzero(is_chosen[counts.decision_image])
-    rows = np.arange(len(counts.decision_gt))[rows]
     keys = counts.decision_gt.astype(np.int64) * n_classes + counts.decision_class
-    pooled = np.zeros((n_classes * n_classes, len(counts.thresholds) + 1), dtype=np.int64)
-    for block, bins in split_rows(counts.decision_bins, rows):
-        for key in np.unique(keys[block]):
-            pooled[key] += bins[keys[block] == key].sum(axis=0, dtype=np.int64)
+    pooled = sum_by_key(counts.decision_bins, keys, n_classes * n_classes, rows)
     return pooled.reshape(n_classes, n_classes, -1)
 
 

@@ -1,6 +1,6 @@
 """Scores of single images: mIoU at every threshold, best threshold, regret, and the oracle that knows them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,9 @@ from amn_core.constants import BACKGROUND
 from amn_core.sweep.confusion import average_iou, check_averaging, divide, find_classes, sum_above
 from amn_core.sweep.counts import Counts, select_images
 from amn_core.sweep.curves import find_peak, find_threshold, take_at
-from amn_core.sweep.separation import average_rows, score_rows
+from amn_core.sweep.separation import Pairs, average_rows, score_pairs
 
-BLOCK = 2048
+BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Overlaps:
 
     Attributes:
         n_images, n_classes: N, C. image, label: (M,) int64, sorted; background has a row in every scored image.
-        hit, predicted: (M, T) int64 pixels. truth: (M,) int64 pixels.
+        hit, predicted: (M, T) pixels; int32 where no image has too many for it, else int64. truth: (M,), likewise.
     """
 
     n_images: int
@@ -42,24 +42,29 @@ def find_overlaps(counts: Counts) -> Overlaps:
     image, gt, label = (
         column.astype(np.int64) for column in (counts.decision_image, counts.decision_gt, counts.decision_class)
     )
-    above = sum_above(counts.decision_bins)
     total = counts.decision_bins.sum(axis=1, dtype=np.int64)
+    dtype = choose_dtype(np.bincount(image, weights=total, minlength=1).max(initial=0))
+    above = sum_above(counts.decision_bins, dtype)
     n = counts.n_classes
     keys, places = np.unique(
         np.concatenate([image * n + gt, image * n + label, image * n + BACKGROUND]), return_inverse=True
     )
     of_gt, of_label, of_background = np.split(places, 3)
     n_rows, is_own = len(keys), (gt == label) & (label != BACKGROUND)
-    truth = np.bincount(of_gt, weights=total, minlength=n_rows).astype(np.int64)
-    hit, predicted = sum_groups(above[is_own], of_label[is_own], n_rows), sum_groups(above, of_label, n_rows)
+    truth = np.bincount(of_gt, weights=total, minlength=n_rows).astype(dtype)
+    hit, predicted = np.zeros((n_rows, above.shape[1]), dtype), sum_groups(above, of_label, n_rows)
+    hit[of_label[is_own]] = above[is_own]  # an image has one row of its own pixels for each class
     is_ground = gt == BACKGROUND
-    lost = sum_groups(above[is_ground], of_background[is_ground], n_rows)
-    taken = sum_groups(above, of_background, n_rows)
-    rows = np.unique(of_background)
-    hit[rows] = truth[rows, None] - lost[rows]
-    scored = np.bincount(of_background, weights=total, minlength=n_rows).astype(np.int64)
-    predicted[rows] = scored[rows, None] - taken[rows]
+    rows, of_image = np.unique(of_background, return_inverse=True)
+    hit[rows] = truth[rows, None] - sum_groups(above[is_ground], of_image[is_ground], len(rows))
+    scored = np.bincount(of_image, weights=total, minlength=len(rows)).astype(dtype)
+    predicted[rows] = scored[:, None] - sum_groups(above, of_image, len(rows))
     return Overlaps(len(counts.image_ids), n, keys // n, keys % n, hit, predicted, truth)
+
+
+def choose_dtype(most: float) -> type[np.signedinteger]:
+    """Choose the narrowest integers that hold twice the pixels of the largest image."""
+    return np.int32 if most < 1 << 30 else np.int64
 
 
 def sum_groups(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
@@ -121,31 +126,45 @@ class ImageScores:
         return find_peak(self.miou)
 
 
-def score_images(counts: Counts, averaging: str = "union", classes=None) -> ImageScores:
+def score_images(
+    counts: Counts, averaging: str = "union", classes=None, pairs: Pairs | None = None
+) -> ImageScores:
     """Score every image at every threshold, with its best threshold and its separation.
 
     Args:
         counts: of a run. averaging: see `ImageScores`. classes: names or indices to average; all by default.
+        pairs: `score_pairs` of these counts, if they are at hand.
     """
     check_averaging(averaging)
     chosen = find_classes(counts.class_names, classes)
-    curves, areas = [], np.zeros((3, counts.n_classes))
-    for block in split_blocks(counts):
-        overlaps = find_overlaps(block)
-        curves.append(average_by_image(overlaps.keep(np.isin(overlaps.label, chosen)), averaging))
-        areas += sum_areas(overlaps, find_peak(curves[-1]))
-    miou, n = np.concatenate(curves), len(counts.image_ids)
-    index = find_peak(miou)
+    areas, n = np.zeros((3, counts.n_classes)), len(counts.image_ids)
+    miou, index = np.empty((n, len(counts.thresholds))), np.zeros(n, dtype=np.int64)
+    is_degenerate = np.ones(n, dtype=bool)
+    for start, block in zip(range(0, max(n, 1), BLOCK), split_blocks(counts), strict=True):
+        overlaps, part = find_overlaps(block), slice(start, start + BLOCK)
+        miou[part] = average_by_image(overlaps.keep(np.isin(overlaps.label, chosen)), averaging)
+        index[part] = find_peak(miou[part])
+        areas += sum_areas(overlaps, index[part])
+        is_degenerate[part] = mark_degenerate(overlaps)
     best = take_at(miou, index)
-    separation = score_rows(counts.separation_bins, counts.separation_moments, counts.thresholds)
+    pairs = score_pairs(counts) if pairs is None else pairs
     rows = np.isin(counts.separation_class, chosen)
     means = {
-        name: average_rows(getattr(separation, name)[rows], counts.separation_image[rows], n)
+        name: average_rows(getattr(pairs.separation, name)[rows], counts.separation_image[rows], n)
         for name in ("gap", "auc", "imbalance", "gini")
     }
     threshold = np.where(np.isnan(best), np.nan, counts.thresholds[index])
     return ImageScores(counts.image_ids, counts.thresholds, miou, threshold, best, **means, oracle_areas=areas,
-                       is_degenerate=find_degenerate(counts))
+                       is_degenerate=is_degenerate)
+
+
+def mark_degenerate(overlaps: Overlaps) -> np.ndarray:
+    """Mark the images without scored background or without scored object, as `find_degenerate` does: (N,) bool."""
+    has_background, has_object = (
+        np.bincount(overlaps.image, weights=overlaps.truth * is_region, minlength=overlaps.n_images) > 0
+        for is_region in (overlaps.label == BACKGROUND, overlaps.label != BACKGROUND)
+    )
+    return ~(has_background & has_object)
 
 
 def find_degenerate(counts: Counts) -> np.ndarray:
@@ -162,12 +181,14 @@ def find_degenerate(counts: Counts) -> np.ndarray:
     return ~(has_background & has_object)
 
 
-def split_blocks(counts: Counts) -> list[Counts]:
-    """Split counts into blocks of images, so that a large data set needs no more memory than a block."""
+def split_blocks(counts: Counts) -> Iterator[Counts]:
+    """Split counts into blocks of images, one at a time, so that a large data set needs no more memory than a block."""
     n = len(counts.image_ids)
     if n <= BLOCK:
-        return [counts]
-    return [select_images(counts, np.arange(i, min(i + BLOCK, n))) for i in range(0, n, BLOCK)]
+        yield counts
+        return
+    for start in range(0, n, BLOCK):
+        yield select_images(counts, np.arange(start, min(start + BLOCK, n)))
 
 
 @dataclass(frozen=True)
@@ -312,4 +333,4 @@ def average_groups(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray
     """Average rows (M, T) by group (M,), NaN left out: (n, T), NaN where a group has none."""
     is_defined = ~np.isnan(values)
     total = sum_groups(np.where(is_defined, values, 0), groups, n)
-    return divide(total, sum_groups(is_defined.astype(np.int64), groups, n))
+    return divide(total, sum_groups(is_defined.astype(np.int32), groups, n))

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from amn_core.sweep.bins import take_rows
 from amn_core.sweep.confusion import (
     AVERAGINGS,
     Rates,
@@ -41,7 +40,14 @@ from amn_core.sweep.images import (
     score_oracle,
 )
 from amn_core.sweep.protocols import PROTOCOLS, Protocol, find_protocol
-from amn_core.sweep.separation import Separation, average_pairs, score_pxap, score_rows, score_separation
+from amn_core.sweep.separation import (
+    Pairs,
+    Separation,
+    score_pairs,
+    score_pooled_pxap,
+    score_pxap,
+    score_separation,
+)
 from amn_core.sweep.uncertainty import Bootstrap
 
 __all__ = [
@@ -79,6 +85,7 @@ class Summary:
         mean_regret: mean over images of best mIoU less mIoU at the chosen threshold.
         oracle_miou: mIoU of the data set when each image uses its own best threshold.
         best_low, best_high: quartiles of the images' best thresholds.
+        degenerate: how many images lack scored background or scored objects, see `find_degenerate`.
         gap, auc, imbalance, gini: mean over the pairs of image and class with both areas in the ground truth.
         gap_pooled, auc_pooled, imbalance_pooled: pooled gap, pooled AUC and pooled imbalance, of all such pixels of
             all images and classes taken together.
@@ -107,6 +114,7 @@ class Summary:
     oracle_miou: float
     best_low: float
     best_high: float
+    degenerate: int
     gap: float
     auc: float
     imbalance: float
@@ -144,7 +152,8 @@ def summarise(
     counts = counts if images is None else counts.select(images)
     return Summary(
         images=len(counts.image_ids), protocol=protocol.name, thresholds=counts.thresholds,
-        **_summarise_curve(counts, protocol, classes, threshold), **_summarise_separation(counts, classes),
+        **_summarise_curve(counts, protocol, classes, threshold, pairs := score_pairs(counts)),
+        **_summarise_separation(counts, classes, pairs),
     )
 
 
@@ -181,14 +190,16 @@ def drop_bootstrap_thresholds(bootstrap: Bootstrap) -> Bootstrap:
     return replace(bootstrap, estimates=estimates, samples=samples)
 
 
-def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: float | None) -> dict:
+def _summarise_curve(
+    counts: Counts, protocol: Protocol, classes, threshold: float | None, pairs: Pairs
+) -> dict:
     confusion, grid = score_confusion(counts), counts.thresholds
     kept = None if classes is None else find_classes(counts.class_names, classes)
     miou, share = score_miou(confusion, protocol.averaging, kept), score_foreground_share(confusion)
     peak = int(find_peak(miou))
     first, last = map(int, find_plateau(miou))
     at = peak if threshold is None else find_threshold(grid, threshold)
-    images = score_images(counts, protocol.averaging, classes)
+    images = score_images(counts, protocol.averaging, classes, pairs)
     oracle = score_areas(images.oracle_areas, counts, protocol.averaging, classes, images.best_threshold)
     low, high = find_best_spread(images)
     return {
@@ -201,22 +212,18 @@ def _summarise_curve(counts: Counts, protocol: Protocol, classes, threshold: flo
         "slope": score_slope(miou, grid, at), "slope_share": score_slope(miou, share, at),
         "sensitivity": score_sensitivity(miou, grid, at),
         "mean_regret": float(nanmean(images.regret(grid[at]))), "oracle_miou": oracle.miou,
-        "best_low": low, "best_high": high,
+        "best_low": low, "best_high": high, "degenerate": int(images.is_degenerate.sum()),
     }
 
 
-def _summarise_separation(counts: Counts, classes) -> dict:
+def _summarise_separation(counts: Counts, classes, pairs: Pairs) -> dict:
     kept = find_classes(counts.class_names, classes)
-    rows = np.isin(counts.separation_class, kept)
-    bins, moments = take_rows(counts.separation_bins, np.flatnonzero(rows)), counts.separation_moments[rows]
-    pixels = bins.sum(axis=2, dtype=np.int64)
-    has_both = np.flatnonzero((pixels[:, :2] > 0).all(axis=1))
-    bins, moments = take_rows(bins, has_both), moments[has_both]
-    pairs = average_pairs(score_rows(bins, moments, counts.thresholds))
-    summed = bins.sum(axis=0, dtype=np.int64), moments.sum(axis=0)
-    pooled = score_separation(*summed, counts.thresholds)
+    rows = np.isin(counts.separation_class, kept) & pairs.has_both
+    means = {
+        name: float(nanmean(getattr(pairs.separation, name)[rows])) for name in ("gap", "auc", "imbalance", "gini")}
+    pooled = score_separation(
+        pairs.bins[1, kept].sum(axis=0), pairs.moments[1, kept].sum(axis=0), counts.thresholds)
     return {
-        **{name: pairs[name] for name in ("gap", "auc", "imbalance", "gini")},
-        **{f"{name}_pooled": float(getattr(pooled, name)) for name in ("gap", "auc", "imbalance")},
-        "pxap": float(nanmean(score_pxap(counts)[kept])),
+        **means, **{f"{name}_pooled": float(getattr(pooled, name)) for name in ("gap", "auc", "imbalance")},
+        "pxap": float(nanmean(score_pooled_pxap(pairs.bins.sum(axis=0))[kept])),
     }

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amn_core.sweep.bins import Bins, split_rows
-from amn_core.sweep.confusion import divide, nanmean, sum_above
+from amn_core.sweep.bins import split_rows
+from amn_core.sweep.confusion import divide, sum_above, sum_by_key
 from amn_core.sweep.counts import Counts
 
 OWN, BACKGROUND_REGION, OTHER = 0, 1, 2
@@ -48,28 +48,67 @@ def score_separation(bins: np.ndarray, moments: np.ndarray, thresholds: np.ndarr
     Returns:
         Separation of shape (...). Histograms add up: sum rows first for a class, or for a data set.
     """
-    own = bins[..., OWN, :]
+    own, background, other = (bins[..., region, :].astype(np.float64) for region in (OWN, BACKGROUND_REGION, OTHER))
     area = bins[..., :2, :].sum(axis=-1, dtype=np.int64)
     mean = divide(moments[..., :2, 0], area)
     return Separation(
-        gap=mean[..., 0] - mean[..., 1], auc=score_auc(own, bins[..., BACKGROUND_REGION, :]),
+        gap=mean[..., 0] - mean[..., 1], auc=score_auc(own, background),
         imbalance=score_variation(area[..., 0], moments[..., OWN, 0], moments[..., OWN, 1]),
-        gini=score_gini(own, thresholds), auc_other=score_auc(own, bins[..., OTHER, :]),
+        gini=score_gini(own, thresholds), auc_other=score_auc(own, other),
     )
 
 
-def score_rows(bins: np.ndarray | Bins, moments: np.ndarray, thresholds: np.ndarray) -> Separation:
-    """Score the separation of each of many histograms (S, 3, T+1), a block at a time, as `score_separation` does."""
-    parts = [score_separation(some, moments[block], thresholds) for block, some in split_rows(bins)]
-    parts = parts or [score_separation(bins[:], moments, thresholds)]
-    return Separation(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+@dataclass(frozen=True)
+class Pairs:
+    """What the histograms of all pairs of image and class say, read once.
+
+    Attributes:
+        separation: of each pair, (S,). has_both: (S,) whether it has pixels of its class and of background.
+        bins, moments: (2, C, 3, T+1) int64, (2, C, 3, 2): sums by class over the pairs without both, then with both.
+    """
+
+    separation: Separation
+    has_both: np.ndarray
+    bins: np.ndarray
+    moments: np.ndarray
+
+
+def score_pairs(counts: Counts) -> Pairs:
+    """Score every pair of image and class, and sum the histograms by class, a block at a time."""
+    n = counts.n_classes
+    blocks = [score_block(counts, block, some) for block, some in split_rows(counts.separation_bins)]
+    blocks = blocks or [score_block(counts, np.zeros(0, dtype=np.int64), counts.separation_bins[:])]
+    parts, both, bins, moments = zip(*blocks, strict=True)
+    separation = Separation(**{
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+    shape = counts.separation_bins.shape[1:]
+    return Pairs(separation, np.concatenate(both), sum(bins).reshape(2, n, *shape), sum(moments).reshape(2, n, 3, 2))
+
+
+def score_block(
+    counts: Counts, block: np.ndarray, bins: np.ndarray
+) -> tuple[Separation, np.ndarray, np.ndarray, np.ndarray]:
+    """Score some pairs: their separation, whether they have both areas, and sums by that and class (2·C, ...)."""
+    moments, n = counts.separation_moments[block], 2 * counts.n_classes
+    has_both = (bins[:, :2].sum(axis=2, dtype=np.int64) > 0).all(axis=1)
+    keys = has_both * counts.n_classes + counts.separation_class[block]
+    summed = np.zeros((n, 3, 2))
+    np.add.at(summed, keys, moments)
+    return score_separation(bins, moments, counts.thresholds), has_both, sum_by_key(bins, keys, n), summed
 
 
 def score_auc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Score the area under the ROC curve of two histograms (..., B), values in one bin tied: (...) in [0, 1]."""
-    positive, negative = positive.astype(np.float64), negative.astype(np.float64)
-    below = np.cumsum(negative, axis=-1) - negative / 2
-    return divide((positive * below).sum(axis=-1), positive.sum(axis=-1) * negative.sum(axis=-1))
+    positive, negative = positive.astype(np.float64, copy=False), negative.astype(np.float64, copy=False)
+    area = np.einsum("...b,...b->...", positive, rank_middle(negative))
+    return divide(area, positive.sum(axis=-1) * negative.sum(axis=-1))
+
+
+def rank_middle(pixels: np.ndarray) -> np.ndarray:
+    """Rank the middle of each bin of a histogram (..., B): the pixels in the bins before, and half of its own."""
+    ranks = np.cumsum(pixels, axis=-1)
+    ranks -= pixels / 2
+    return ranks
 
 
 def score_variation(area: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -84,12 +123,10 @@ def score_gini(bins: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
     G = Σ_b n_b v_b (2 N_{<b} + n_b − N) / (N Σ_b n_b v_b), with the centre v_b of each bin.
     """
-    centres = find_centres(thresholds)
-    pixels = bins.astype(np.float64)
-    before, total = np.cumsum(pixels, axis=-1) - pixels, pixels.sum(axis=-1, keepdims=True)
-    mass = pixels * centres
-    rank = 2 * before + pixels - total
-    return divide((mass * rank).sum(axis=-1), total[..., 0] * mass.sum(axis=-1))
+    pixels = bins.astype(np.float64, copy=False)
+    mass, total = pixels * find_centres(thresholds), pixels.sum(axis=-1)
+    whole = mass.sum(axis=-1)
+    return divide(2 * np.einsum("...b,...b->...", mass, rank_middle(pixels)) - total * whole, total * whole)
 
 
 def find_centres(thresholds: np.ndarray) -> np.ndarray:
@@ -114,14 +151,9 @@ def score_class_separation(counts: Counts) -> Separation:
 
 def pool_separation(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
     """Sum the histograms and moments of all images by class: (C, 3, T+1) int64, (C, 3, 2) float64."""
-    bins = np.zeros((counts.n_classes, *counts.separation_bins.shape[1:]), dtype=np.int64)
     moments = np.zeros((counts.n_classes, 3, 2))
-    for block, some in split_rows(counts.separation_bins):
-        for class_id in np.unique(counts.separation_class[block]):
-            rows = counts.separation_class[block] == class_id
-            bins[class_id] += some[rows].sum(axis=0, dtype=np.int64)
-            moments[class_id] += counts.separation_moments[block][rows].sum(axis=0)
-    return bins, moments
+    np.add.at(moments, counts.separation_class, counts.separation_moments)
+    return sum_by_key(counts.separation_bins, counts.separation_class.astype(np.int64), counts.n_classes), moments
 
 
 def score_pxap(counts: Counts) -> np.ndarray:
@@ -133,7 +165,11 @@ def score_pxap(counts: Counts) -> np.ndarray:
     Returns:
         (C,) in [0, 1], NaN for background and classes without a pixel.
     """
-    bins, _ = pool_separation(counts)
+    return score_pooled_pxap(pool_separation(counts)[0])
+
+
+def score_pooled_pxap(bins: np.ndarray) -> np.ndarray:
+    """Score the pixel average precision of each class from its summed histograms (C, 3, T+1): (C,)."""
     return score_average_precision(bins[:, OWN], bins[:, BACKGROUND_REGION] + bins[:, OTHER])
 
 
@@ -150,8 +186,3 @@ def average_rows(values: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
     is_defined = ~np.isnan(values)
     total = np.bincount(groups[is_defined], weights=values[is_defined], minlength=n)
     return divide(total, np.bincount(groups[is_defined], minlength=n))
-
-
-def average_pairs(separation: Separation) -> dict[str, float]:
-    """Average each measure over the pairs of image and class for which it is defined, every pair alike."""
-    return {name: float(nanmean(values)) for name, values in vars(separation).items()}
