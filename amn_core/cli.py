@@ -63,6 +63,9 @@ COMMANDS = {
         "commands.refine:RefineConfig", "commands.refine:refine",
         "refine a run's maps by dense CRF, PAMR or IRN's random walk, as a run of its own",
         "commands.refine:format_refined", writes="out"),
+    "combine": Command(
+        "commands.combine:CombineConfig", "commands.combine:combine",
+        "combine two runs, or maps with masks of SAM, as a run of its own", writes="out"),
     "reproduce": Command(
         "commands.pipeline:ReproduceConfig", "commands.reproduce:reproduce",
         "train and compare CAM, AMN without LCM and AMN", "commands.compare:format_table", writes="out"),

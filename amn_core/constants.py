@@ -44,21 +44,21 @@ COCO_CATEGORY_IDS = tuple(
 DEFAULT_THRESHOLDS = np.arange(201) / 200
 DEFAULT_THRESHOLDS.setflags(write=False)
 
-METHODS = ("cam", "amn-without-lcm", "amn", "irn", "segmentation", "imported")
+METHODS = ("cam", "amn-without-lcm", "amn", "irn", "combined", "segmentation", "imported")
 METHOD_LABELS = {
     "cam": "CAM", "amn-without-lcm": "AMN without LCM", "amn": "AMN", "irn": "IRN",
-    "segmentation": "Segmentation", "imported": "Imported",
+    "combined": "Combined", "segmentation": "Segmentation", "imported": "Imported",
 }
 # Okabe and Ito's palette (colour-blind safe); the same method has the same colour everywhere. Segmentation's violet
 # is the one farthest from all others under normal and colour-blind sight that shows on white and on dark.
 METHOD_COLOURS = {
     "cam": "#D55E00", "amn-without-lcm": "#CC79A7", "amn": "#0072B2", "irn": "#009E73",
-    "segmentation": "#8844FF", "imported": "#8A6D00",
+    "combined": "#B8003A", "segmentation": "#8844FF", "imported": "#8A6D00",
 }
 EXTRA_COLOURS = ("#56B4E9", "#E69F00", "#6A3D9A", "#1B7837", "#A50026", "#4D4D4D")
 METHOD_DASHES = {
     "cam": "solid", "amn-without-lcm": "dash", "amn": "solid", "irn": "dashdot",
-    "segmentation": "dot", "imported": "dot",
+    "combined": "longdash", "segmentation": "dot", "imported": "dot",
 }
 
 

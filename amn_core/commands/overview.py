@@ -16,6 +16,7 @@ EXAMPLES = {
         "segment": "segment --checkpoint runs/segmentation/model.pth --data scenes --out runs/segmented",
         "seed": "seed --run checkpoints/scenes/cam --foreground 0.3 --background 0.05 --out seeds",
         "refine": "refine --run checkpoints/scenes/cam --method crf --out runs/cam-crf",
+        "combine": "combine runs/cam runs/amn --by or --out runs/both",
         "reproduce": "reproduce --data scenes --preset scenes --out runs/reproduce",
         "estimate": "estimate --data voc:VOC2012",
         "consequence": "consequence checkpoints/scenes/cam checkpoints/scenes/amn --out runs/consequence",

@@ -22,7 +22,7 @@ from amn_core.data import DataError, Dataset, load_dataset
 from amn_core.formats.files import hash_file
 from amn_core.formats.maps import LEVELS, is_whole, load_stored_map, resize_maps, save_levels
 from amn_core.formats.masks import split_mask
-from amn_core.formats.runs import REFINED, Run, describe_data, load_run, resolve_spec, save_run
+from amn_core.formats.runs import REFINED, Run, describe_data, describe_source, load_run, resolve_spec, save_run
 from amn_core.options import format_command, option
 from amn_core.presets import DEVICES, FIXED, PRECISIONS
 from amn_core.sweep.refined import choose_grid
@@ -104,7 +104,7 @@ def refine(config: RefineConfig) -> Path | dict[str, Any]:
 
         return estimate_every(config, ids)
     meta = build_refined_meta(config, run, dataset, len(ids))
-    refuse_other_refinement(Path(config.out), meta)
+    refuse_other_result(Path(config.out), meta)
     if config.every:
         from amn_core.commands.refine_every import refine_every
 
@@ -245,8 +245,6 @@ def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
     """Describe how a run was refined, and from what: two runs with the same description hold the same."""
     names = {"irn": ("beta", "steps", "radius", "power", "normalisation", "scale"), "crf": ("threshold", "gt_prob"),
              "pamr": ("threshold",)}
-    source = {"name": run.name, "method": run.method, "model": run.meta.get("model", {}),
-              "protocol": {k: v for k, v in run.meta["protocol"].items() if k not in ("ground_truth", "classes")}}
     methods = (config.method, "crf") if config.every and config.method == "irn" else (config.method,)
     parameters = {name: getattr(config, name) for method in methods for name in names[method]}
     if config.every:
@@ -262,15 +260,15 @@ def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
         from amn_core.refine import PAMRConfig
 
         parameters |= {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(PAMRConfig()).items()}
-    return {"method": config.method, "source": source, "parameters": parameters}
+    return {"method": config.method, "source": describe_source(run), "parameters": parameters}
 
 
-def refuse_other_refinement(folder: Path, meta: dict[str, Any]) -> None:
-    """Refuse to mix what was refined in two ways, or from two runs, in one folder."""
+def refuse_other_result(folder: Path, meta: dict[str, Any], made: str = "refinement") -> None:
+    """Refuse to mix in one folder what was made in two ways, or from two runs; `made` is what says how."""
     if not (folder / "run.json").is_file():
         return
     there = load_run(folder).meta
-    for key in ("data", "split", "refinement"):
+    for key in ("data", "split", made):
         if there.get(key) != meta[key]:
             raise ValueError(f"{folder} holds a run with another {key}: choose another --out")
 

@@ -18,12 +18,15 @@ from matplotlib.figure import Figure
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
 
 METHOD_MARKERS = {
-    "cam": "o", "amn-without-lcm": "D", "amn": "s", "irn": "^", "segmentation": "*", "imported": "X",
+    "cam": "o", "amn-without-lcm": "D", "amn": "s", "irn": "^", "combined": "8", "segmentation": "*",
+    "imported": "X",
 }
 METHOD_HATCHES = {
-    "cam": "", "amn-without-lcm": "////", "amn": "....", "irn": "xxxx", "segmentation": "oo..", "imported": "----",
+    "cam": "", "amn-without-lcm": "////", "amn": "....", "irn": "xxxx", "combined": "//..", "segmentation": "oo..",
+    "imported": "----",
 }
-LINE_STYLES = {"solid": "-", "dash": (0, (4, 1.6)), "dot": (0, (1, 1.4)), "dashdot": (0, (5, 1.4, 1, 1.4))}
+LINE_STYLES = {"solid": "-", "dash": (0, (4, 1.6)), "dot": (0, (1, 1.4)), "dashdot": (0, (5, 1.4, 1, 1.4)),
+               "longdash": (0, (8, 2))}
 EXTRA_DASHES = ("dot", "dashdot", "dash", "solid")
 EXTRA_MARKERS = ("v", "P", "p", "<", "h", ">")
 EXTRA_HATCHES = ("\\\\\\\\", "++++", "||||", "oooo", "****", "OOOO")

@@ -96,6 +96,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "counts": (is_table(data=is_text, split=is_text, images=is_count, sha256=is_word), "an object of texts"),
     "import": (is_table(report=is_table(), plan=is_table(maps=is_text)), "an object with a report and a plan"),
     "refinement": (is_table(source=is_table(name=is_word, method=is_word)), "an object that names its source"),
+    "combination": (is_table(by=is_word, masks=is_word), "an object that names its sources"),
     "created": (is_word, "a date"),
     "command": (is_command, "a text or a list of words"),
 }

@@ -221,6 +221,12 @@ def collect_versions() -> dict[str, str]:
     return versions
 
 
+def describe_source(run: Run) -> dict[str, Any]:
+    """Describe a run for the run.json of one that was made from it: two with the same description hold the same."""
+    protocol = {key: value for key, value in run.meta["protocol"].items() if key not in ("ground_truth", "classes")}
+    return {"name": run.name, "method": run.method, "model": run.meta.get("model", {}), "protocol": protocol}
+
+
 def describe_data(spec: str) -> tuple[str, str]:
     """Split a spec into what may be shown anywhere (``voc:VOC2012``) and where it lies on this machine."""
     parts = split_spec(spec)

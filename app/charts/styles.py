@@ -9,7 +9,7 @@ from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
 
 SYMBOLS = {
     "cam": "circle", "amn-without-lcm": "diamond", "amn": "square", "irn": "triangle-up",
-    "segmentation": "star-diamond", "imported": "cross",
+    "combined": "hexagram", "segmentation": "star-diamond", "imported": "cross",
 }
 EXTRA_SYMBOLS = ("star", "pentagon", "hexagon", "triangle-down", "bowtie", "hourglass")
 EXTRA_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "dash", "solid")
