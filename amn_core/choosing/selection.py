@@ -140,6 +140,9 @@ def choose_unseen(counts: Counts, name: str, scope: str = "data set") -> Choice:
 
     Raises:
         ValueError: if the name or the scope is unknown.
+
+    >>> float(counts.thresholds[choose_unseen(counts, "otsu").index])
+    0.5
     """
     if name not in CHOOSERS:
         raise ValueError(f"selector is {name!r}: choose one of {', '.join(CHOOSERS)}")
@@ -160,6 +163,9 @@ def choose_area(counts: Counts, cam: Counts) -> Choice:
 
     Args:
         counts, cam: of the same images, to compare like with like.
+
+    >>> int(choose_area(counts, counts).index) == int(choose_unseen(counts, "maximum-entropy").index)
+    True
     """
     size = share_above(cam)[int(choose_unseen(cam, "maximum-entropy").index)]
     index = np.argmin(np.abs(share_above(counts) - size))
@@ -173,7 +179,11 @@ def share_above(counts: Counts) -> np.ndarray:
 
 
 def choose_fixed(thresholds: np.ndarray, method: str) -> list[Choice]:
-    """Choose the published constants of a method, none for a method without one."""
+    """Choose the published constants of a method, none for a method without one.
+
+    >>> [(one.title, float(counts.thresholds[one.index])) for one in choose_fixed(counts.thresholds, "amn")]
+    [("The paper's constant", 0.25), ("AMN's confident foreground", 0.5)]
+    """
     return [
         Choice(name, title, "fixed", source, "data set", np.asarray(find_threshold(thresholds, by_method[method])))
         for name, (title, source, by_method) in FIXED.items() if method in by_method
@@ -181,7 +191,11 @@ def choose_fixed(thresholds: np.ndarray, method: str) -> list[Choice]:
 
 
 def choose_oracle(counts: Counts, averaging: str = "union", classes=None) -> list[Choice]:
-    """Choose on the ground truth of the same images: the peak, each class's own best, each image's own best."""
+    """Choose on the ground truth of the same images: the peak, each class's own best, each image's own best.
+
+    >>> [(one.scope, counts.thresholds[one.index].tolist()) for one in choose_oracle(counts)]
+    [('data set', 0.5), ('class', [0.5, 0.5]), ('image', [0.25, 0.5])]
+    """
     confusion = score_confusion(counts)
     iou = score_iou(confusion)
     kept = find_classes(counts.class_names, classes)

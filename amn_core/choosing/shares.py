@@ -32,13 +32,21 @@ def choose_share(counts: Counts, share: float) -> Choice:
 
     The peak lies near the true share where classes have about equally many pixels. The mean IoU weighs classes
     equally, so on many classes of unequal size it lies at a larger share.
+
+    >>> float(counts.thresholds[choose_share(counts, 0.4).index])
+    0.5
     """
     index = np.argmin(np.abs(share_above(counts) - share))
     return Choice(RULE, f"Share of foreground: {share:.2f}", "share", "ours", "data set", np.asarray(index))
 
 
 def find_tolerance(counts: Counts, curve: np.ndarray, tolerance: float = 0.01) -> tuple[float, float]:
-    """Find between which shares the rule loses no more than a tolerance, around the peak of a mIoU curve (T,)."""
+    """Find between which shares the rule loses no more than a tolerance, around the peak of a mIoU curve (T,).
+
+    >>> from amn_core.sweep import score_confusion, score_miou
+    >>> find_tolerance(counts, score_miou(score_confusion(counts)))
+    (0.375, 0.375)
+    """
     shares, is_good = share_above(counts), curve >= curve.max() - tolerance
     peak = int(np.argmax(curve))
     first = peak + 1 - int(np.argmin(np.r_[is_good[peak::-1], False]))

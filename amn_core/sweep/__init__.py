@@ -12,6 +12,9 @@ follow. It takes arrays and returns arrays; it reads no files and knows no model
     counts = builder.build()
     summarise(counts).peak_miou                         # 0.483…, at summarise(counts).peak_threshold
 
+In the examples of its docstrings, and of `amn_core.choosing`, ``counts`` are those of two images of four pixels with
+a cat, at the thresholds 0.25, 0.5 and 0.75.
+
 How it works: a pixel is foreground at a threshold if its strongest map is strictly above it, so all that matters
 is its *bin*, the number of thresholds below it. One pass counts pixels by ground truth, strongest class and bin;
 a cumulative sum over the bins then gives the confusion matrix of every threshold, equal to the pixel to an

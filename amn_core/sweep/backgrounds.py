@@ -48,6 +48,9 @@ def build_exponent_thresholds(exponents: Sequence[float], dtype=np.float32) -> n
 
     Raises:
         ValueError: if the exponents do not fall strictly, or two of them give the same threshold.
+
+    >>> build_exponent_thresholds([2, 1], np.float64).round(3).tolist()
+    [0.382, 0.5]
     """
     thresholds = np.array([find_exponent_threshold(exponent, dtype) for exponent in exponents])
     if (np.diff(thresholds) <= 0).any():

@@ -82,7 +82,11 @@ class Bins:
 
 
 def pack_bins(bins: np.ndarray) -> Bins:
-    """Pack counts (R, ..., B), non-negative integers."""
+    """Pack counts (R, ..., B), non-negative integers.
+
+    >>> pack_bins(np.array([[1, 300]])).small.tolist(), pack_bins(np.array([[1, 300]])).large.tolist()
+    ([[1, 255]], [300])
+    """
     large = bins[bins >= ESCAPE]
     fits = not large.size or large.max() < 1 << 32
     return join_bins(np.minimum(bins, ESCAPE).astype(np.uint8), large.astype(np.uint32 if fits else np.int64))
@@ -93,6 +97,9 @@ def join_bins(small: np.ndarray, large: np.ndarray) -> Bins:
 
     Raises:
         ValueError: the list is longer or shorter than the table says, or holds a count below 255.
+
+    >>> join_bins(np.array([[1, 255]], dtype=np.uint8), np.array([300]))[0].tolist()
+    [1, 300]
     """
     axes = tuple(range(1, small.ndim))
     starts = np.concatenate([[0], np.cumsum(np.count_nonzero(small == ESCAPE, axis=axes))])
@@ -102,7 +109,11 @@ def join_bins(small: np.ndarray, large: np.ndarray) -> Bins:
 
 
 def settle_bins(bins: Bins) -> Bins | np.ndarray:
-    """Widen a small table, which is quicker to work with; leave a large one packed."""
+    """Widen a small table, which is quicker to work with; leave a large one packed.
+
+    >>> type(settle_bins(pack_bins(np.array([[1, 300]])))).__name__
+    'ndarray'
+    """
     return bins if bins.size > PACKED else bins[:]
 
 

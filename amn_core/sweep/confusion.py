@@ -81,6 +81,9 @@ def score_confusion(counts: Counts, images=None) -> np.ndarray:
 
     Returns:
         (T, C, C) int64, pixels by threshold, ground truth and prediction; ground truth 255 is left out.
+
+    >>> score_confusion(counts)[1].tolist()  # at 0.5
+    [[5, 0], [0, 3]]
     """
     pooled = pool_decisions(counts, images)
     above = sum_above(pooled)
@@ -152,7 +155,12 @@ def check_averaging(averaging: str) -> None:
 
 
 def average_iou(iou: np.ndarray, is_present: np.ndarray, averaging: str, axis: int = -1) -> np.ndarray:
-    """Average IoU over the axis of classes; ``is_present`` tells which are in the ground truth."""
+    """Average IoU over the axis of classes; ``is_present`` tells which are in the ground truth.
+
+    >>> iou, is_present = np.array([0.8, np.nan, 0.1]), np.array([True, False, False])
+    >>> [round(float(average_iou(iou, is_present, name)), 2) for name in AVERAGINGS]
+    [0.45, 0.3, 0.8]
+    """
     if averaging == "all":
         return np.nan_to_num(iou, nan=0.0).mean(axis=axis)
     return nanmean(np.where(is_present, iou, np.nan) if averaging == "present" else iou, axis=axis)
@@ -183,7 +191,11 @@ class Rates:
 
 
 def score_rates(confusion: np.ndarray) -> Rates:
-    """Score precision, recall, F1, error rates and pixel accuracy from confusion[gt, pred] (..., C, C)."""
+    """Score precision, recall, F1, error rates and pixel accuracy from confusion[gt, pred] (..., C, C).
+
+    >>> score_rates(np.array([[3, 1], [0, 4]])).precision.tolist()
+    [1.0, 0.8]
+    """
     hit = np.diagonal(confusion, axis1=-2, axis2=-1)
     truth, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
     total = truth.sum(axis=-1, keepdims=True)
@@ -217,6 +229,11 @@ def count_mask(prediction: np.ndarray, gt: np.ndarray, n_classes: int = 21, unsu
 
     Returns:
         (n_classes, n_classes + 1) int64 with ``error``, (n_classes, n_classes) with ``ignore``.
+
+    >>> count_mask(np.array([[0, 1, 255]]), np.array([[0, 0, 1]]), 2).tolist()
+    [[1, 1, 0], [0, 0, 1]]
+    >>> count_mask(np.array([[0, 1, 255]]), np.array([[0, 0, 1]]), 2, unsure="ignore").tolist()
+    [[1, 1], [0, 0]]
     """
     if unsure not in ("error", "ignore"):
         raise ValueError(f"unsure is {unsure!r}: choose 'error' or 'ignore'")

@@ -237,6 +237,10 @@ def merge_counts(parts: Sequence[Counts]) -> Counts:
 
     Raises:
         ValueError: if there is no part, or thresholds or class names differ.
+
+    >>> halves = [counts.select(["a"]), counts.select(["b"])]
+    >>> merge_counts(halves).image_ids
+    ('a', 'b')
     """
     if not parts:
         raise ValueError("parts is empty: give at least one set of counts")

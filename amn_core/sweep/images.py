@@ -38,7 +38,12 @@ class Overlaps:
 
 
 def find_overlaps(counts: Counts) -> Overlaps:
-    """Find intersection, prediction and ground truth of every image and class at every threshold."""
+    """Find intersection, prediction and ground truth of every image and class at every threshold.
+
+    >>> overlaps = find_overlaps(counts)
+    >>> overlaps.label.tolist(), overlaps.truth.tolist(), overlaps.hit[:, 1].tolist()
+    ([0, 1, 0, 1], [2, 2, 3, 1], [2, 2, 3, 1])
+    """
     image, gt, label = (
         column.astype(np.int64) for column in (counts.decision_image, counts.decision_gt, counts.decision_class)
     )
@@ -134,6 +139,10 @@ def score_images(
     Args:
         counts: of a run. averaging: see `ImageScores`. classes: names or indices to average; all by default.
         pairs: `score_pairs` of these counts, if they are at hand.
+
+    >>> scores = score_images(counts)
+    >>> scores.best_threshold.tolist(), scores.miou[:, 0].round(3).tolist()
+    ([0.25, 0.5], [1.0, 0.333])
     """
     check_averaging(averaging)
     chosen = find_classes(counts.class_names, classes)
@@ -172,6 +181,9 @@ def find_degenerate(counts: Counts) -> np.ndarray:
 
     There a threshold separates nothing: an image without background is perfect at 0, one without an object at 1.
     They count in a data set's score, but have no place in a ranking of images.
+
+    >>> find_degenerate(counts).tolist()
+    [False, False]
     """
     pixels = counts.decision_bins.sum(axis=1, dtype=np.int64)
     has_background, has_object = (
@@ -254,7 +266,11 @@ def count_best_thresholds(scores: ImageScores) -> np.ndarray:
 
 
 def find_best_spread(scores: ImageScores, low: float = 0.25, high: float = 0.75) -> tuple[float, float]:
-    """Find two quantiles of the images' best thresholds, the quartiles by default; NaN without a score."""
+    """Find two quantiles of the images' best thresholds, the quartiles by default; NaN without a score.
+
+    >>> find_best_spread(score_images(counts))
+    (0.3125, 0.4375)
+    """
     best = scores.best_threshold[~np.isnan(scores.best_threshold)]
     if not len(best):
         return float("nan"), float("nan")

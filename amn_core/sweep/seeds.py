@@ -15,6 +15,9 @@ def build_labels(cam: np.ndarray, threshold: float) -> np.ndarray:
 
     Returns:
         (H, W) int64 in 0…K.
+
+    >>> build_labels(np.array([[[0.2, 0.6, 0.9]], [[0.1, 0.7, 0.3]]]), 0.5).tolist()
+    [[0, 2, 1]]
     """
     if not len(cam):
         return np.zeros(cam.shape[1:], dtype=np.int64)
@@ -34,7 +37,10 @@ def build_label_sets(cam: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def check_order(foreground: float, background: float) -> None:
-    """Raise ValueError if the threshold of foreground is below that of background."""
+    """Raise ValueError if the threshold of foreground is below that of background.
+
+    >>> check_order(0.3, 0.05)
+    """
     if foreground < background:
         raise ValueError(f"foreground threshold {foreground} is below the background's, {background}: swap them")
 
@@ -58,6 +64,9 @@ def build_seed(
 
     Raises:
         ValueError: the thresholds are in the wrong order.
+
+    >>> build_seed(np.array([[[0.02, 0.2, 0.9]]], dtype=np.float32), np.array([8]), 0.3, 0.05).tolist()
+    [[0, 255, 8]]
     """
     check_order(foreground, background)
     high, low = build_labels(cam, foreground), build_labels(cam, background)

@@ -47,6 +47,11 @@ def score_separation(bins: np.ndarray, moments: np.ndarray, thresholds: np.ndarr
 
     Returns:
         Separation of shape (...). Histograms add up: sum rows first for a class, or for a data set.
+
+    >>> pairs = counts.separation_bins, counts.separation_moments
+    >>> separation = score_separation(*pairs, counts.thresholds)
+    >>> separation.gap.round(2).tolist(), separation.auc.tolist()
+    ([0.6, 0.53], [1.0, 1.0])
     """
     own, background, other = (bins[..., region, :].astype(np.float64) for region in (OWN, BACKGROUND_REGION, OTHER))
     area = bins[..., :2, :].sum(axis=-1, dtype=np.int64)
@@ -144,13 +149,22 @@ def score_share_below(bins: np.ndarray) -> np.ndarray:
 
 
 def score_class_separation(counts: Counts) -> Separation:
-    """Score the separation of each class, all images pooled: (C,), NaN for background and absent classes."""
+    """Score the separation of each class, all images pooled: (C,), NaN for background and absent classes.
+
+    >>> score_class_separation(counts).auc.tolist()
+    [nan, 1.0]
+    """
     bins, moments = pool_separation(counts)
     return score_separation(bins, moments, counts.thresholds)
 
 
 def pool_separation(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the histograms and moments of all images by class: (C, 3, T+1) int64, (C, 3, 2) float64."""
+    """Sum the histograms and moments of all images by class: (C, 3, T+1) int64, (C, 3, 2) float64.
+
+    >>> bins, moments = pool_separation(counts)
+    >>> bins[1, 0].tolist(), moments[1, 0].round(2).tolist()
+    ([0, 0, 1, 2], [2.3, 1.81])
+    """
     moments = np.zeros((counts.n_classes, 3, 2))
     np.add.at(moments, counts.separation_class, counts.separation_moments)
     return sum_by_key(counts.separation_bins, counts.separation_class.astype(np.int64), counts.n_classes), moments

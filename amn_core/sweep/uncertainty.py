@@ -71,7 +71,11 @@ def find_measure(measure: str, samples: dict) -> str:
 
 
 def find_interval(samples: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find the central interval of samples (R, ...) that holds ``level`` of them, NaN left out."""
+    """Find the central interval of samples (R, ...) that holds ``level`` of them, NaN left out.
+
+    >>> [round(float(end), 3) for end in find_interval(np.arange(101.0), 0.9)]
+    [5.0, 95.0]
+    """
     tail = (1 - level) / 2
     is_defined = ~np.isnan(samples).all(axis=0)
     safe = np.where(is_defined, samples, 0)
@@ -80,7 +84,11 @@ def find_interval(samples: np.ndarray, level: float) -> tuple[np.ndarray, np.nda
 
 
 def draw_weights(n_images: int, resamples: int, seed: int = 0) -> np.ndarray:
-    """Draw how often each image occurs in each resample: (R, N) float64, each row sums to N."""
+    """Draw how often each image occurs in each resample: (R, N) float64, each row sums to N.
+
+    >>> draw_weights(4, 2, seed=0).sum(axis=1).tolist()
+    [4.0, 4.0]
+    """
     draws = np.random.default_rng(seed).integers(0, n_images, size=(resamples, n_images))
     flat = (draws + np.arange(resamples)[:, None] * n_images).ravel()
     return np.bincount(flat, minlength=resamples * n_images).reshape(resamples, n_images).astype(np.float64)
@@ -214,6 +222,11 @@ def compare_bootstraps(first: Bootstrap, second: Bootstrap, measure: str = "peak
 
     Raises:
         ValueError: if the runs were not resampled together, or the measure is unknown.
+
+    >>> first, second = bootstrap_runs([counts, counts], resamples=20)
+    >>> pair = compare_bootstraps(first, second)
+    >>> float(pair.estimate), float(pair.low), float(pair.high)
+    (0.0, 0.0, 0.0)
     """
     if first.draw != second.draw or first.level != second.level:
         raise ValueError("the runs were resampled apart: give both to one call of bootstrap_runs")
