@@ -145,6 +145,7 @@ BENCHMARKS = {
 # Commands with parsers of their own: the module whose `add_to` fills them in.
 GROUPS = {
     "data": ("commands.data", "get, check or preview a data set"),
+    "course": ("commands.course", "an assignment from data to report, and whether reports are true"),
     "jobs": ("commands.jobs", "list, show, stop or resume jobs"),
     "run": ("commands.run", "open the app in a browser"),
     "cite": ("commands.cite", "print the BibTeX entry of the paper"),

@@ -11,9 +11,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 # From the top down; a room knows its own files and the rows below, nothing beside it. As drawn in amn_core/README.md.
 CORE = (
-    ("__main__",), ("cli",), ("bench",), ("commands",), ("figures", "train", "diagnose"), ("choosing", "infer"),
-    ("scoring", "jobs"), ("data",), ("formats",), ("sweep",), ("refine", "models"), ("compute",), ("presets",),
-    ("options",), ("constants",), ("__init__",),
+    ("__main__",), ("cli",), ("bench",), ("commands",), ("course",), ("figures", "train", "diagnose"),
+    ("choosing", "infer"), ("scoring", "jobs"), ("data",), ("formats",), ("sweep",), ("refine", "models"),
+    ("compute",), ("presets",), ("options",), ("constants",), ("__init__",),
 )
 APP = (
     ("main", "server"), ("screens", "lessons"), ("components",),

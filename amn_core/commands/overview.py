@@ -36,6 +36,9 @@ EXAMPLES = {
         "figure": "figure miou checkpoints/scenes/cam checkpoints/scenes/amn --out miou.pdf",
         "cite": "cite",
     },
+    "teach": {
+        "course": "course new scenes --out runs/course",
+    },
     "serve": {
         "run": "run --port 8501",
         "jobs": "jobs list",

@@ -6,8 +6,10 @@ ROOT/annotations/trainval.txt      lists in the same form; test.txt too
 ROOT/annotations/trimaps/ID.png    1 pet, 2 background, 3 border
 
 An image shows one pet, so its mask holds one class, that of the list; the border is not scored (255).
+Options behind the root: ``classes=species``; ``n=200`` for so many images of each split, ``seed=7`` for others.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +53,7 @@ def open_pets(rest: str, split: str, skip_broken: bool = False) -> PetsDataset:
 
     Args:
         rest: the root, or the folder that holds torchvision's ``oxford-iiit-pet``; behind it ``,classes=species``
-            for cat and dog instead of the 37 breeds.
+            for cat and dog instead of the 37 breeds, ``,n=`` and ``,seed=`` for some images of the split.
         split: ``trainval``, ``test``, ``all`` or the path of a list.
         skip_broken: leave out images without a file, instead of refusing.
 
@@ -59,11 +61,12 @@ def open_pets(rest: str, split: str, skip_broken: bool = False) -> PetsDataset:
         DataError: what is missing and where it was looked for, or an option that does not exist.
     """
     spec = split_spec(f"pets:{rest}") or Spec("pets", rest)
-    classes = read_classes(spec)
+    options = read_options(spec)
+    classes = options["classes"]
     folder = find_pets_folder(Path(spec.root).expanduser())
     table, source = read_table(folder / "annotations", COLUMNS[classes], len(CLASSES[classes]))
     image_paths = {path.stem: path for path in (folder / "images").glob("*.jpg")}
-    ids = list_ids(folder / "annotations", split, table)
+    ids = draw_some(list_ids(folder / "annotations", split, table), int(options["n"]), options["seed"])
     ids = keep_present(ids, {i: image_paths.get(i, folder / "images" / f"{i}.jpg") for i in ids}, skip_broken)
     masks = {path.stem: path for path in (folder / "annotations" / "trimaps").glob("*.png")}
     return PetsDataset(
@@ -72,12 +75,29 @@ def open_pets(rest: str, split: str, skip_broken: bool = False) -> PetsDataset:
         labels=build_labels(table))
 
 
-def read_classes(spec: Spec) -> str:
-    """Read which classes are asked for behind the root: ``breeds`` or ``species``."""
-    chosen = spec.options.rpartition("=")[2] or "breeds"
-    if chosen not in CLASSES:
-        raise DataError(f"{spec}: classes is {chosen!r}; write classes=species for cat and dog, or nothing for breeds")
-    return chosen
+def read_options(spec: Spec) -> dict[str, str]:
+    """Read the options behind the root: ``classes``, breeds or species; ``n``, 0 for all images; ``seed``."""
+    options = {"classes": "breeds", "n": "0", "seed": "0"}
+    options |= dict(part.split("=", 1) for part in spec.options.split(",") if part)
+    if options["classes"] not in CLASSES:
+        raise DataError(f"{spec}: classes is {options['classes']!r}; write classes=species for cat and dog, or nothing "
+                        "for breeds")
+    for name in ("n", "seed"):
+        if not (options[name].isascii() and options[name].isdecimal() and len(options[name]) < 10):
+            raise DataError(f"{spec}: {name} is {options[name]!r}; write a whole number")
+    return options
+
+
+def draw_some(ids: tuple[str, ...], n: int, seed: str) -> tuple[str, ...]:
+    """Draw some of the images of a split, in its order: the same ones everywhere; all where n is 0 or too large.
+
+    Those are drawn whose SHA-256 with the seed comes first, so that no version of a generator changes them (ours).
+    """
+    if not n:
+        return ids
+    ranked = sorted(ids, key=lambda image_id: hashlib.sha256(f"{seed}:{image_id}".encode()).digest())
+    chosen = set(ranked[:n])
+    return tuple(image_id for image_id in ids if image_id in chosen)
 
 
 def find_pets_folder(root: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 # The kinds of data set that lie in a folder of this machine.
 IN_FOLDERS = ("voc", "coco", "pets", "folder")
 # Options that may follow a root; a comma in the name of a folder is no option.
-WITH_OPTIONS = {"pets": re.compile(r"(?:,classes=[^,/]*)*\Z")}
+WITH_OPTIONS = {"pets": re.compile(r"(?:,(?:classes|n|seed)=[^,/]*)*\Z")}
 
 
 class Spec(NamedTuple):

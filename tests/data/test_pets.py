@@ -65,6 +65,17 @@ def test_splits_are_those_of_the_data_set_and_lists_of_ones_own(root, tmp_path):
     assert (resolved.train_split, resolved.split) == ("trainval", "test")
 
 
+def test_some_images_of_a_split_are_drawn_alike_everywhere(root):
+    spec = f"pets:{root},classes=species,n=2"
+    drawn = {seed: load_dataset(f"{spec},seed={seed}", "trainval").ids for seed in range(8)}
+    assert drawn[0] == load_dataset(spec, "trainval").ids == ("Abyssinian_1", "beagle_12")
+    assert all(len(ids) == 2 and sorted(ids, key=TRAINVAL.index) == list(ids) for ids in drawn.values())
+    assert len(set(drawn.values())) > 1
+    assert load_dataset(f"pets:{root},n=9", "trainval").ids == TRAINVAL
+    with pytest.raises(DataError, match="n is 'few'; write a whole number"):
+        load_dataset(f"pets:{root},n=few", "trainval")
+
+
 def test_torchvisions_folder_is_found_below_the_root(tmp_path):
     make_pets(tmp_path / "oxford-iiit-pet")
     assert load_dataset(f"pets:{tmp_path}", "test").ids == ("Egyptian_Mau_7",)
