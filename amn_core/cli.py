@@ -55,6 +55,9 @@ COMMANDS = {
     "select": Command(
         "commands.select:SelectConfig", "commands.select:select", "choose thresholds, and say what each costs",
         "commands.select:format_table"),
+    "audit": Command(
+        "commands.audit:AuditConfig", "commands.audit:audit",
+        "say what cuts that are handed down from code to code cost on runs", "commands.audit:format_audit"),
     "diagnose": Command(
         "commands.diagnose:DiagnoseConfig", "commands.diagnose:run_diagnose",
         "explain why a number differs from a paper's, and what is suspicious about maps or masks",

@@ -1,5 +1,6 @@
 """The paper's constants and the presets, once: sizes and schedules of every stage, and the thresholds between them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -82,3 +83,52 @@ FIXED = {
 # Scales whose maps are averaged: by default, and those of the official code.
 MAP_SCALES, OFFICIAL_SCALES = "0.5,1,1.5", "1,0.5,1.5,2"
 PRESET_SCALES = {"paper": OFFICIAL_SCALES, "minutes": MAP_SCALES, "scenes": "1,1.5"}
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Two cuts as a code base has them: above `high` the strongest class, up to `low` background, unsure between."""
+
+    label: str
+    high: float
+    low: float
+    source: str
+
+
+# Cuts that are handed down from code to code, whatever the maps: `audit` says what each costs on a run. ToCo's are in
+# its training scripts (--high_thre, --low_thre, --bkg_thre), IRN's in run_sample.py (--conf_fg_thres, --conf_bg_thres).
+TWO_CUTS = {
+    "toco-voc": Cuts("ToCo, VOC", 0.70, 0.25, "ToCo; unchanged in DuPL, SeCo, MoRe, and ExCEL on COCO too"),
+    "toco-coco": Cuts("ToCo, COCO", 0.65, 0.25, "ToCo; unchanged in DuPL, SeCo and MoRe"),
+    "irn": Cuts("IRN", *SEED_THRESHOLDS["paper"], "IRN's confident labels; AMN's for CAM"),
+    "amn": Cuts("AMN for IRN", *REFINE_THRESHOLDS["paper"], "AMN's labels for IRN"),
+    "lpcam": Cuts("LPCAM", 0.45, 0.25, "LPCAM's labels for IRN"),
+}
+# Single cuts that are handed down likewise: value, whose it is and what for.
+ONE_CUT = (
+    (0.15, "IRN's evaluation of CAM, and most code after it"),
+    (MASK_THRESHOLD, "AMN's maps, IRN's masks"),
+    (0.30, "LPCAM's evaluation"),
+    (0.45, "ToCo's background on COCO"),
+    (0.50, "ToCo's background on VOC"),
+)
+
+
+def parse_cuts(text: str) -> tuple[float, float]:
+    """Parse two cuts: the name of a preset in `TWO_CUTS`, or ``HIGH,LOW``.
+
+    Raises:
+        ValueError: neither, outside 0 to 1, or the high one below the low one.
+
+    >>> parse_cuts("toco-voc"), parse_cuts("0.6, 0.2")
+    ((0.7, 0.25), (0.6, 0.2))
+    """
+    if text in TWO_CUTS:
+        return TWO_CUTS[text].high, TWO_CUTS[text].low
+    try:
+        high, low = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"cuts is {text!r}: give HIGH,LOW such as 0.7,0.25, or one of {', '.join(TWO_CUTS)}") from None
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"cuts is {text!r}: give the high one first, both from 0 to 1")
+    return high, low

@@ -18,9 +18,11 @@ from amn_core.sweep.protocols import Protocol, find_protocol, parse_classes
 from amn_core.sweep.refined import find_common_thresholds, thin_counts
 from amn_core.sweep.scores import drop_bootstrap_thresholds, drop_image_thresholds, drop_thresholds
 from amn_core.sweep.sizes import SIZE_CUTS, SizeScores, score_sizes
+from amn_core.sweep.two_cuts import Plane, score_plane
 
 COMMON = "--common"
 SHOWN = 8
+NO_CUTS = "these are finished masks, which no cut changes"
 NO_ACTIVATION = "A refined mask has no activation, so gap, AUC, imbalance and histograms are not defined."
 
 
@@ -187,6 +189,34 @@ def score_run_image_rates(
     counts = run.counts() if counts is None else counts
     terms = choose_terms(run, counts, images, classes)
     return score_image_rates(terms.select(counts), terms.class_list)
+
+
+def score_run_cuts(
+    run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    averaging: str | Protocol | None = None, counts: Counts | None = None,
+) -> Plane:
+    """Score every pair of cuts of a run, with unsure pixels between; arguments as in `score_run`.
+
+    Raises:
+        ValueError: as in `score_run`, or the run's counts do not say what two cuts label; names the run.
+
+    >>> from amn_core.sweep.two_cuts import score_pair
+    >>> pair = score_pair(score_run_cuts(run), 0.45, 0.25)
+    >>> f"{pair.miou:.3f} of {pair.coverage:.3f}, {pair.lost_miou:.3f} below {pair.best}"
+    '0.472 of 0.900, 0.116 below (0.17, 0.095)'
+    """
+    counts = run.counts() if counts is None else counts
+    return score_plane_under(run, counts, choose_terms(run, counts, images, classes, averaging))
+
+
+def score_plane_under(run: Run, counts: Counts, terms: Terms) -> Plane:
+    """Score every pair of cuts of a run under terms that were chosen before, as `score_run_cuts` does."""
+    if run.is_masks:
+        raise ValueError(f"{run.path}: {NO_CUTS}")
+    try:
+        return score_plane(terms.select(counts), terms.protocol.averaging, terms.class_list)
+    except ValueError as error:
+        raise ValueError(f"{run.path}: {error}") from None
 
 
 def load_alike(runs: Sequence[Run]) -> list[Counts]:

@@ -29,6 +29,7 @@ EXAMPLES = {
     },
     "judge": {
         "select": "select checkpoints/scenes/amn --part odd",
+        "audit": "audit checkpoints/scenes/cam checkpoints/scenes/amn",
         "diagnose": "diagnose checkpoints/scenes/cam --target 42.7",
         "bench": "bench sweep",
     },

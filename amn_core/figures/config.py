@@ -36,10 +36,14 @@ FIGURES = {
                              "refined"),
     "consequence": Kind("Masks and the networks trained on them", "amn_core.figures.consequence:draw_consequence",
                         "results"),
+    "two-cuts": Kind("Quality and coverage of two cuts", "amn_core.figures.two_cuts:draw_two_cuts", "activation"),
+    "audit": Kind("What inherited constants cost", "amn_core.figures.two_cuts:draw_audit", "activation"),
     "budget": Kind("Label budget", "amn_core.figures.curves:draw_budget"),
     "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
     "table-classes": Kind(
         "Table of classes", "amn_core.figures.tables:build_classes_table", suffixes=(".tex", ".md", ".csv")),
+    "table-audit": Kind("Table of inherited constants", "amn_core.figures.two_cuts:build_audit_table", "activation",
+                        suffixes=(".tex", ".md", ".csv")),
     "report": Kind("Report", "amn_core.figures.report:build_report", suffixes=(".html",)),
 }
 PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
@@ -96,6 +100,9 @@ class FigureConfig:
     layers: str = choose("photo,truth,map,mask", f"columns, separated by commas: {', '.join(LAYERS)}", "grid", "report")
     results: str = choose("", "CSV of networks that you trained yourself: threshold, miou_masks, miou_network, and if "
                           "need be run, seed", "consequence")
+    pairs: str = choose("", "further pairs of cuts to judge, HIGH,LOW each, separated by semicolons", "two-cuts",
+                        "audit", "table-audit")
+    cuts: str = choose("", "further single cuts to judge, separated by commas", "audit", "table-audit")
     masks_at: str = choose(
         "", "thresholds of the masks, separated by commas; by default the one of each run", "grid")
     data: str = choose("", "data set with the photographs; by default the one the runs were made from",

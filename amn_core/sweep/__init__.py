@@ -32,6 +32,7 @@ Where to look:
 - `images`       each image's own curve, best threshold, regret and error rates; quantiles over images; the oracle
 - `sizes`        scores of objects by the share of the image that they cover
 - `separation`   how far foreground and background activation lie apart
+- `two_cuts`     every pair of a high and a low cut: mIoU of what is labelled, coverage, and what a pair costs
 - `uncertainty`  bootstrap over images, paired between runs
 - `seeds`        maps to labels by one threshold, or by two with unsure pixels between
 - `scores`       all of these in one `summarise`, under a `Protocol`

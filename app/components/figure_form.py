@@ -18,6 +18,7 @@ LABELS = {
     "mirror": "Background below the axis", "points": "One point is", "rule": "Images by", "of": "Regret of run",
     "number": "Number of images", "ids": "Ids of the images", "layers": "Columns", "masks_at": "Masks at thresholds",
     "threshold": "Threshold", "results": "Table of your own (CSV)",
+    "pairs": "Further pairs of cuts", "cuts": "Further single cuts",
 }
 STEPS = {"level": 0.01, "width": 0.1, "height": 0.1, "resamples": 100, "dpi": 50}
 HINTS = get_type_hints(FigureConfig)

@@ -108,7 +108,7 @@ def test_bytes_do_not_depend_on_the_process(runs, tmp_path):
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("name", [*DRAWN, "table", "table-classes", "report"])
+@pytest.mark.parametrize("name", [*DRAWN, "table", "table-classes", "table-audit", "report"])
 def test_record_makes_the_same_bytes(name, runs, tmp_path):
     out = tmp_path / f"{name}{FIGURES[name].suffixes[0]}"
     made = make_figure(FigureConfig(name, runs, str(out), **QUICK))
@@ -346,3 +346,12 @@ def test_figures_on_real_images(voc_root, tmp_path):
     made = build("grid", (run,), ".png", data=f"voc:{voc_root}", number=2, layers="photo,truth,map,mask,contour,errors")
     assert len(made.record["pictures"]["images"]) == 2
     assert Image.open(io.BytesIO(made.content)).width == int(3.281 * 60)
+
+
+def test_figures_of_two_cuts_leave_out_finished_masks_and_say_so():
+    bundle = REPOSITORY / "checkpoints" / "voc-resnet50"
+    runs = (str(bundle / "amn"), str(bundle / "crf"))
+    for name in ("two-cuts", "audit", "table-audit"):
+        assert "finished masks have no cut: AMN + CRF" in build_output(FigureConfig(name, runs, **QUICK)).caption
+        with pytest.raises(ValueError, match="draw a run of maps"):
+            build_output(FigureConfig(name, runs[1:], **QUICK))

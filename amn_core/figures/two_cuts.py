@@ -1,0 +1,186 @@
+"""Two cuts with unsure pixels between: the plane of quality and coverage, and what inherited constants cost."""
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+
+from amn_core.choosing.audit import Constant, Verdict, audit_run, list_constants
+from amn_core.figures.config import FigureConfig
+from amn_core.figures.curves import PERCENT, build_handle
+from amn_core.figures.material import Material, Source, describe_images, describe_protocol, parse_numbers
+from amn_core.figures.styles import NEUTRAL, Page, add_legend, build_figure
+from amn_core.figures.tables import Table, build_column
+from amn_core.presets import parse_cuts
+from amn_core.scoring import NO_CUTS, score_plane_under
+from amn_core.sweep.two_cuts import Plane, find_front
+
+LEVELS = np.arange(0, 101, 10)
+COVERAGES = (60, 80, 90, 95)
+SIDES = ((0, 1), (1, 0), (1, 0), (-1, 0))  # of a letter beside its place, so that neighbours stay legible
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LEAST_COVERAGE = 0.1  # a front is drawn from here up: below, whole classes have no labelled pixel
+
+
+def choose_constants(config: FigureConfig) -> tuple[Constant, ...]:
+    """Choose the constants of a figure: those in use, and those that are given.
+
+    Raises:
+        ValueError: a pair or a cut cannot be read.
+    """
+    pairs = [parse_cuts(part) for part in config.pairs.split(";") if part.strip()]
+    return list_constants(pairs, parse_numbers(config.cuts, "cuts"))
+
+
+def leave_out_masks(material: Material) -> tuple[Material, str]:
+    """Leave out runs of finished masks, which no cut changes; returns a sentence for the caption too.
+
+    Raises:
+        ValueError: there is no other run.
+    """
+    kept = tuple(source for source in material.sources if not source.run.is_masks)
+    if not kept:
+        raise ValueError(f"{material.sources[0].run.path}: {NO_CUTS}; draw a run of maps")
+    names = ", ".join(source.look.label for source in material.sources if source.run.is_masks)
+    return replace(material, sources=kept), f"Left out, as finished masks have no cut: {names}. " * bool(names)
+
+
+def draw_two_cuts(material: Material) -> tuple[Figure, str]:
+    """Draw the best mIoU for each coverage, and below it the plane of both cuts of each run; returns its caption too.
+    """
+    material, note = leave_out_masks(material)
+    config, page = material.config, material.page
+    planes = [score_plane_under(source.run, source.counts, material.terms) for source in material.sources]
+    pairs = [constant for constant in choose_constants(config) if constant.low is not None]
+    verdicts = [judge(material, source, pairs) for source in material.sources]
+    columns = min(len(planes), 4 if page.is_wide else 2)
+    rows = -(-len(planes) // columns)
+    side = page.width / columns * 0.86 if columns > 1 else page.width * 0.5
+    figure = build_figure(page, config.height or page.width * (0.3 if page.is_wide else 0.6) + rows * side)
+    grid = figure.add_gridspec(1 + rows, columns, height_ratios=[1, *[1.1] * rows])
+    draw_fronts(figure.add_subplot(grid[0, :]), material, planes, verdicts)
+    panels = [figure.add_subplot(grid[1 + i // columns, i % columns]) for i in range(len(planes))]
+    for i, (panel, plane) in enumerate(zip(panels, planes, strict=True)):
+        draw_plane(panel, material.sources[i], plane, pairs, page)
+        panel.set_ylabel("high cut" if i % columns == 0 else "")
+    norm = BoundaryNorm(LEVELS, 256)
+    bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, location="bottom", aspect=40, pad=0.02)
+    bar.set_label("mIoU over the labelled pixels (%)")
+    add_legend(figure, [build_handle(source.look, page) for source in material.sources])
+    return figure, caption_two_cuts(material, pairs, note)
+
+
+def judge(material: Material, source: Source, constants: tuple[Constant, ...] | list[Constant]) -> list[Verdict]:
+    """Judge constants on a run of a figure.
+
+    Raises:
+        ValueError: one of them cannot be judged on it; says why.
+    """
+    verdicts, notes = audit_run(source.run, source.counts, material.terms, constants)
+    if notes:
+        raise ValueError(notes[0])
+    return verdicts
+
+
+def draw_fronts(axes: Axes, material: Material, planes: list[Plane], verdicts: list[list[Verdict]]) -> None:
+    """Draw the highest mIoU for each coverage by run, and the constants as letters with the run's marker."""
+    page = material.page
+    for source, plane, judged in zip(material.sources, planes, verdicts, strict=True):
+        high, low = find_front(plane).T
+        x, y = plane.coverage[high, low] * PERCENT, plane.miou[high, low] * PERCENT
+        is_drawn = x >= LEAST_COVERAGE * PERCENT
+        axes.plot(x[is_drawn], y[is_drawn], color=source.look.colour, linestyle=source.look.line, zorder=2)
+        for letter, verdict in zip(LETTERS, judged, strict=False):
+            place = verdict.coverage * PERCENT, verdict.miou * PERCENT
+            axes.plot(*place, color=source.look.colour, marker=source.look.marker, linestyle="", zorder=3,
+                      markeredgecolor="white", markeredgewidth=page.line / 4, markersize=1.3 * page.marker)
+            axes.annotate(letter, place, (0, -page.small * 0.9), textcoords="offset points", fontsize=page.small,
+                          ha="center", va="center", color=source.look.colour)
+    axes.set(xlabel="coverage: labelled share of the scored pixels (%)", ylabel="mIoU (%)", xlim=(0, 101),
+             ylim=(max(0, axes.get_ylim()[0] - 8), 100))
+    axes.grid(axis="both")
+
+
+def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], page: Page) -> None:
+    """Draw the plane of a run: mIoU as colour, coverage as lines, the constants as letters."""
+    t = plane.thresholds
+    axes.contourf(t, t, plane.miou * PERCENT, levels=LEVELS, cmap="viridis", norm=BoundaryNorm(LEVELS, 256))
+    lines = axes.contour(t, t, plane.coverage * PERCENT, levels=COVERAGES, colors="white", linewidths=page.line / 2)
+    axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8)
+    outline = [withStroke(linewidth=page.line, foreground="white")]
+    for i, (letter, constant) in enumerate(zip(LETTERS, pairs, strict=False)):
+        axes.plot(constant.low, constant.high, "o", color="black", markersize=page.marker * 0.8,
+                  markeredgecolor="white", markeredgewidth=page.line / 3)
+        side = np.array(SIDES[i] if i < len(SIDES) else (1, 0)) * page.small * 0.75
+        axes.annotate(letter, (constant.low, constant.high), side, textcoords="offset points", fontsize=page.small,
+                      ha="center", va="center", weight="bold", path_effects=outline)
+    axes.set(title=source.look.label, xlabel="low cut", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+
+
+def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> str:
+    """Write the caption of the planes: how a pair labels, and which constants the letters are."""
+    named = "; ".join(f"{letter} {c.label} ({c.cuts})" for letter, c in zip(LETTERS, pairs, strict=False))
+    return (f"Two cuts: foreground above the high one, background up to the low one, unsure between. Top: the highest "
+            f"mIoU over the labelled pixels that any pair reaches at each coverage. Below: every pair; white lines: "
+            f"coverage. Letters: {named}. {note}{describe_protocol(material)} {describe_images(material)}")
+
+
+def draw_audit(material: Material) -> tuple[Figure, str]:
+    """Draw what each constant costs on each run, in mIoU and in coverage; returns its caption too."""
+    material, note = leave_out_masks(material)
+    config, page, n = material.config, material.page, len(material.sources)
+    constants = choose_constants(config)
+    verdicts = [judge(material, source, constants) for source in material.sources]
+    height = len(constants) * page.text / 72 * (0.75 * n + 0.7) + page.text / 9
+    figure = build_figure(page, config.height or height)
+    panels = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    for i, (source, judged) in enumerate(zip(material.sources, verdicts, strict=True)):
+        places = np.arange(len(constants)) + (i - (n - 1) / 2) * 0.84 / n
+        for panel, measure in zip(panels, ("lost_miou", "lost_coverage"), strict=True):
+            values = np.array([getattr(verdict, measure) for verdict in judged]) * PERCENT
+            bars = panel.barh(places, np.nan_to_num(values), 0.84 / n, color=source.look.colour,
+                              hatch=source.look.hatch, edgecolor="white", linewidth=page.line / 3)
+            panel.bar_label(bars, [f"{v:.1f}" if np.isfinite(v) else "" for v in values], padding=page.small / 4,
+                            fontsize=page.small * 0.85)
+    panels[0].set_yticks(range(len(constants)), [f"{c.label} {c.cuts}" for c in constants])
+    n_pairs = sum(constant.low is not None for constant in constants)
+    panels[0].set(xlabel="mIoU lost\n(points)", ylim=(len(constants) - 0.4, -0.6))
+    panels[1].set(xlabel="coverage lost\n(points)")
+    for panel in panels:
+        panel.axhline(n_pairs - 0.5, color=NEUTRAL, linewidth=page.line / 2)
+        panel.set_xlim(0, 1.15 * panel.get_xlim()[1])
+    add_legend(figure, [Patch(facecolor=s.look.colour, hatch=s.look.hatch, edgecolor="white", label=s.look.label)
+                        for s in material.sources])
+    return figure, f"{caption_audit()} {note}{describe_protocol(material)} {describe_images(material)}"
+
+
+def caption_audit() -> str:
+    """Write what the costs of constants are."""
+    return ("What inherited constants cost. Two cuts (high / low): mIoU over the labelled pixels lost against the best "
+            "pair of at least the same coverage, and coverage lost against the widest pair of at least the same mIoU. "
+            "A single cut: points below the peak of the curve; it labels every pixel. All judged on the ground truth "
+            "of these images.")
+
+
+def build_audit_table(material: Material) -> Table:
+    """Build the table of constants: a row for each constant and run."""
+    material, note = leave_out_masks(material)
+    constants, several = choose_constants(material.config), len(material.sources) > 1
+    rows = []
+    for source in material.sources:
+        for verdict in judge(material, source, constants):
+            name = f"{verdict.constant.label} {verdict.constant.cuts}"
+            rows.append((f"{source.look.label}: {name}" if several else name, verdict))
+    columns = []
+    for measure in ("miou", "coverage", "miou_unsure_wrong", "lost_miou", "lost_coverage"):
+        values = [getattr(verdict, measure) * PERCENT for _, verdict in rows]
+        columns.append(build_column(values, [(np.nan, np.nan)] * len(values), 1, 0))
+    heads = ("constant", "mIoU labelled (%)", "coverage (%)", "mIoU, unsure wrong (%)", "mIoU lost (points)",
+             "coverage lost (points)")
+    caption = f"{caption_audit()} {note}{describe_protocol(material)} {describe_images(material)}"
+    return Table(heads, tuple(name for name, _ in rows), tuple(zip(*columns, strict=True)), caption)
