@@ -1,6 +1,6 @@
-"""What a threshold is worth afterwards, as jobs: the curve after refinement, the networks behind the masks.
+"""What comes after the maps, as jobs: the curve after refinement, the networks behind the masks, two runs as one.
 
-From what the form of *Train* holds to a command, and back. No Streamlit.
+From what a form holds to a command, and back. No Streamlit.
 """
 
 import shlex
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from amn_core.commands.combine import CombineConfig
 from amn_core.commands.consequence import ConsequenceConfig
 from amn_core.commands.refine import RefineConfig
 from amn_core.formats.consequences import NAME, Consequence, load_consequences
@@ -16,9 +17,10 @@ from amn_core.formats.runs import Run
 from amn_core.jobs import Job, find_jobs_root, start_job
 from amn_core.options import format_command
 
-REFINE, CONSEQUENCE = "refine", "consequence"
+REFINE, CONSEQUENCE, COMBINE = "refine", "consequence", "combine"
 METHODS = {"crf": "dense CRF", "pamr": "PAMR", "irn": "IRN's random walk, then dense CRF"}
-Config = RefineConfig | ConsequenceConfig
+Config = RefineConfig | ConsequenceConfig | CombineConfig
+COMMANDS = {RefineConfig: REFINE, ConsequenceConfig: CONSEQUENCE, CombineConfig: COMBINE}
 
 
 def list_cut(runs: dict[str, Run]) -> dict[str, Run]:
@@ -58,9 +60,14 @@ def build_consequence(runs: Sequence[Run], seeds: int, thresholds: int, crf: boo
         crf=crf)
 
 
+def build_combine(runs: Sequence[Run], spec: str, by: str, masks: str = "", overlap: float = 0.5) -> CombineConfig:
+    """Build the config of one run made of two, or of one and masks; spec is where their images are now."""
+    return CombineConfig(runs=tuple(str(run.path) for run in runs), by=by, masks=masks, overlap=overlap, data=spec)
+
+
 def name_command(config: Config) -> str:
     """Name the command that a config is of."""
-    return REFINE if isinstance(config, RefineConfig) else CONSEQUENCE
+    return COMMANDS[type(config)]
 
 
 def write_command(config: Config) -> str:
@@ -81,10 +88,10 @@ def start(config: Config, title: str) -> Job:
         ValueError, OSError: it did not start.
     """
     def build_words(path: Path) -> list[str]:
-        out = path / "run" if isinstance(config, RefineConfig) else path / "networks"
+        out = path / ("networks" if isinstance(config, ConsequenceConfig) else "run")
         return format_command(name_command(config), replace(config, out=str(out)))
 
-    return start_job(find_jobs_root(), title, build_words, config.device)
+    return start_job(find_jobs_root(), title, build_words, getattr(config, "device", "cpu"))
 
 
 def read_results(folder: Path) -> list[Consequence]:

@@ -120,6 +120,9 @@ PARAMS: dict[str, Param] = {
     "contrast": Param(1.0, **NUMBER),        # exponent of the activation in the colour map
     "palette": Param("bright", read_one_of("bright", "voc")),  # colours of the classes
     "hidden": Param((), **LIST),             # runs switched off on the canvas
+    "mix": Param("off", read_one_of("off", "or", "and", "mean", "max", "masks")),  # how two maps are combined
+    "mix-of": Param(None),                   # the runs that are combined, by key
+    "mix-with": Param(None),
     "bundle": Param(None),                   # whose models look at the user's photograph
     "find": Param(""),
     "only": Param(None),                     # show images that have this class

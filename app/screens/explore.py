@@ -1,12 +1,15 @@
 """Explore: one image, its maps by several methods, and a threshold that moves live."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import controls, state
-from app.cache import canvases
+from app.cache import canvases, combinations
 from app.cache import runs as cached
 from app.components.canvas import render_canvas
 from app.components.claim import render_claim
+from app.components.combine_form import render_combine
 from app.components.empty import render_no_images, render_no_runs
 from app.components.explore_list import NEXT, WAITS, choose_images
 from app.components.live import describe_peaks, load_live_scores
@@ -27,6 +30,7 @@ def render() -> None:
         key = choose_group(groups)
         group = groups[key]
         keys = choose_methods(group)
+        mix = render_combine(group)
         controls.start_threshold(key, {name: group[name] for name in keys})
         table = choose_images(group, keys)
     if not keys or table is None:
@@ -41,7 +45,7 @@ def render() -> None:
     if shown is None:
         render_no_images(next(iter(runs.values())), groups)
     else:
-        render_image(runs, choice)
+        render_image(runs, choice, leave_out(mix, group, keys))
 
 
 def choose_group(groups: dict) -> str:
@@ -73,24 +77,37 @@ def name_method(group: dict, key: str) -> str:
     return " · ".join(filter(None, (cached.name_runs(group)[key], controls.name_shortage(group[key], group))))
 
 
-def render_image(runs: dict, choice: controls.Choice | None) -> None:
+def leave_out(mix: combinations.Mix | None, group: dict, keys: list[str]) -> combinations.Mix | None:
+    """Leave out a combination whose run is shown already, or for which the canvas has no place."""
+    if mix is not None and len(keys) == MOST_METHODS:
+        st.caption(f"{MOST_METHODS} methods fill the canvas: leave one out to see the combination.")
+        return None
+    return None if mix is not None and combinations.find_combined(mix, group) in keys else mix
+
+
+def render_image(runs: dict, choice: controls.Choice | None, mix: combinations.Mix | None) -> None:
     """Draw the canvas for the chosen image."""
     image_id = state.get("image")
     try:
         with st.spinner("Making the maps of this image…", show_time=True):
-            meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"))
+            meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"), mix)
     except ValueError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
     if choice is not None:
-        meta = describe_whole(meta, choice)
+        meta = describe_whole(meta, choice, mix)
     render_live({**meta, "canRefine": True}, blob, f"{revision}|{choice and (choice.classes, choice.images)}", runs)
-    canvases.prefetch_canvas(tuple(runs), st.session_state.get(NEXT, []), state.get("averaging"))
+    canvases.prefetch_canvas(tuple(runs), st.session_state.get(NEXT, []), state.get("averaging"), mix)
 
 
-def describe_whole(meta: dict, choice: controls.Choice) -> dict:
-    """Add to an image what its data set says: peaks, plateaus and curves of the runs."""
+def describe_whole(meta: dict, choice: controls.Choice, mix: combinations.Mix | None) -> dict:
+    """Add to an image what its data set says: peaks, plateaus and curves of the runs, and of a combination if known."""
+    group = cached.group_runs()[choice.group]
+    found = mix and combinations.find_combined(mix, group)
+    if found:
+        choice = replace(choice, runs={**choice.runs, found: group[found]})
     curves = {key: load_live_scores(choice, key) for key in choice.runs}
+    curves |= {combinations.KEY: curves[found]} if found else {}
     methods = [{**method, "whole": curves.get(method["key"])} for method in meta["methods"]]
     return {**meta, **describe_peaks(choice), "methods": methods}
 

@@ -1,6 +1,7 @@
 // The numbers: each method's score at the threshold and at its best, and what lies under the pointer.
 
 const DASH = "–";
+const COMBINED = "~combined"; // made while it is looked at: nobody refines it
 
 function percent(value) {
   return value === undefined || Number.isNaN(value) ? DASH : (value * 100).toFixed(1);
@@ -78,7 +79,7 @@ function updateScoreRow(app, { cells, score }, method) {
 function updateRefinedRow(app, cells, score, method) {
   const found = findRefined(method, app.model, app.view);
   const value = found && score ? percent(scoreRefined(found, method, app.model, app.view.classId)) : "";
-  cells[0].textContent = found ? value || DASH : "…";
+  cells[0].textContent = found ? value || DASH : method.key === COMBINED ? DASH : "…";
   cells[0].dataset.at = found ? ` at ${app.threshold(found.step)}` : "";
   if (score) cells[3].textContent = DASH;
 }
