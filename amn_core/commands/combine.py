@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from amn_core.commands.count import CountConfig, count, find_countable
-from amn_core.commands.refine import refuse_other_result
+from amn_core.commands.work import refuse_other_run, write_command
 from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.compute.parallel import run_chunks
 from amn_core.data import load_dataset
@@ -17,7 +17,7 @@ from amn_core.formats.maps import is_whole, load_stored_map, quantise_maps, save
 from amn_core.formats.regions import find_regions, read_regions
 from amn_core.formats.run_names import name_backbone
 from amn_core.formats.runs import Run, describe_source, load_run, resolve_spec, save_run
-from amn_core.options import UsageError, format_command, option
+from amn_core.options import UsageError, option
 from amn_core.sweep.combining import WAYS, align_maps, check_overlap, combine_maps, fill_regions
 
 NAMES = {"or": "{} OR {}", "and": "{} AND {}", "mean": "mean of {} and {}", "max": "maximum of {} and {}"}
@@ -60,7 +60,7 @@ def combine(config: CombineConfig) -> Path:
     if config.count:
         check_countable(config, runs[0], ids)  # what cannot be counted is an error before the work, not after
     meta = build_combined_meta(config, runs, len(ids))
-    refuse_other_result(Path(config.out), meta, "combination")
+    refuse_other_run(Path(config.out), meta, "combination")
     with main_first():
         if is_main() and not (Path(config.out) / "run.json").is_file():
             save_run(config.out, meta)
@@ -168,7 +168,7 @@ def build_combined_meta(config: CombineConfig, runs: Sequence[Run], images: int)
                      "ignore": "255 left out"} | alike,
         "model": {"backbone": backbones.pop()} if len(backbones) == 1 and "" not in backbones else {},
         "combination": describe_combination(config, runs),
-        "command": ["python", "-m", "amn_core", *format_command("combine", config)],
+        "command": write_command("combine", config),
     }
 
 

@@ -1,21 +1,23 @@
 """The maps of a run and ground truth to the counts of every threshold, streaming over the images."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from amn_core.commands.work import HasMaps, Work, find_mapped, plan_work, say_left_out
 from amn_core.compute.distributed import get_rank, get_world_size, is_distributed, is_main, take_shard, wait_for_all
 from amn_core.compute.parallel import run_chunks
-from amn_core.data import DataError, load_dataset, name_ground_truth
+from amn_core.data import DataError, Dataset, name_ground_truth
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.files import hash_file
-from amn_core.formats.runs import Run, describe_data, load_run, resolve_spec, save_run
+from amn_core.formats.runs import Run, describe_data, load_run, save_run
 from amn_core.options import option
 from amn_core.sweep.counts import Counts, CountsBuilder, merge_counts
 from amn_core.sweep.protocols import find_protocol, parse_classes
+
+CHUNK = 64
+FEW_IMAGES = 400  # counted in a second, which is what starting other processes takes
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,17 @@ def count(config: CountConfig) -> Path:
     run = load_run(config.run)
     if run.is_refined:
         raise ValueError(f"{run.path} is counted as it is made: start its refine --every again to go on with it")
-    spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
-    dataset = load_dataset(spec, split, config.skip_broken)
-    if dataset.class_names != run.class_names:
-        raise ValueError(f"{spec} has other classes than the run {run.path}")
+    opening = plan_work(config.run, config.data, config.split, config.skip_broken)
+    dataset = opening().dataset
     scoring = choose_scoring(config, run)  # a wrong name is an error before the work, not after
     ids = find_countable(dataset, run, config.skip_broken)
     shard = take_shard(ids)
-    work = partial(count_some, spec, split, config.run)
-    parts = list(run_chunks(work, shard, "count", choose_workers(config, shard), chunk=64))
-    counts = gather_counts(run, merge_counts(parts or [work(())]))
+    parts = list(run_chunks(count_some, shard, "count", config.workers, CHUNK, FEW_IMAGES, opening))
+    counts = gather_counts(run, merge_counts(parts or [count_some(opening(), ())]))
     if is_main():
-        refuse_no_class(counts, spec)
+        refuse_no_class(counts, dataset.spec)
         save_counts(run.counts_path, counts)
-        remember_protocol(run, spec, split, len(ids), scoring)
+        remember_protocol(run, dataset, len(ids), scoring)
     wait_for_all()
     return run.counts_path
 
@@ -87,28 +86,20 @@ def gather_counts(run: Run, counts: Counts) -> Counts:
     return counts
 
 
-def choose_workers(config: CountConfig, ids: Sequence[str]) -> int:
-    """Choose the number of processes: one where starting others would take longer than the work."""
-    return config.workers or (1 if len(ids) < 1000 else 0)
+def find_countable(dataset: Dataset, run: HasMaps, skip_broken: bool) -> tuple[str, ...]:
+    """Find the images with a map and a mask; those without one are an error, or named and left out.
 
-
-def find_countable(dataset, run, skip_broken: bool) -> tuple[str, ...]:
-    """Find the images with a map; those without one are an error, or named and left out."""
-    present = set(run.map_ids)
-    missing = [image_id for image_id in dataset.ids if image_id not in present]
-    if missing and not skip_broken:
-        raise DataError(f"{run.path}: no map for {len(missing)} of {len(dataset.ids)} images, such as {missing[0]}: "
-                        "run extract on this split, or pass --skip-broken")
-    if missing:
-        print(f"left out {len(missing)} image(s) without a map, such as {missing[0]}", file=sys.stderr)
-    kept = tuple(image_id for image_id in dataset.ids if image_id in present)
-    without_mask = [i for i in kept if not has_mask(dataset, i)]
-    if without_mask and not skip_broken:
-        raise DataError(f"{dataset.spec}: no mask for {len(without_mask)} of {len(kept)} images, such as "
-                        f"{without_mask[0]}: choose a split with ground truth, or pass --skip-broken")
-    if without_mask:
-        print(f"left out {len(without_mask)} image(s) without a mask, such as {without_mask[0]}", file=sys.stderr)
-    kept = tuple(image_id for image_id in kept if image_id not in set(without_mask))
+    Raises:
+        DataError: an image lacks one, unless it may be left out, or all do.
+    """
+    mapped = find_mapped(run, dataset, skip_broken)
+    without = [image_id for image_id in mapped if not has_mask(dataset, image_id)]
+    if without and not skip_broken:
+        raise DataError(f"{dataset.spec}: no mask for {len(without)} of {len(mapped)} images, such as "
+                        f"{without[0]}: choose a split with ground truth, or pass --skip-broken")
+    say_left_out(without, "a mask")
+    left_out = set(without)
+    kept = tuple(image_id for image_id in mapped if image_id not in left_out)
     if not kept:
         raise DataError(f"{dataset.spec}: none of the images has both a map and a mask; there is nothing to count")
     return kept
@@ -120,13 +111,12 @@ def has_mask(dataset, image_id: str) -> bool:
     return image_id in masks if masks is not None else dataset.gt(image_id) is not None
 
 
-def count_some(spec: str, split: str, run_path: str, ids: Sequence[str]) -> Counts:
+def count_some(work: Work, ids: Sequence[str]) -> Counts:
     """Count some images of a run."""
-    run, dataset = load_run(run_path), load_dataset(spec, split, skip_broken=True)
-    builder = CountsBuilder(run.class_names)
+    builder = CountsBuilder(work.run.class_names)
     for image_id in ids:
-        gt = dataset.gt(image_id)
-        cam, class_ids = run.map(image_id, gt.shape)
+        gt = work.dataset.gt(image_id)
+        cam, class_ids = work.run.map(image_id, gt.shape)
         builder.add(image_id, cam, class_ids, gt)
     return builder.build()
 
@@ -141,17 +131,11 @@ def choose_scoring(config: CountConfig, run: Run) -> dict[str, Any]:
     return scoring | ({"averaging": find_protocol(config.protocol).name} if config.protocol else {})
 
 
-def remember_protocol(run, spec: str, split: str, images: int, scoring: dict[str, Any]) -> None:
+def remember_protocol(run: Run, dataset: Dataset, images: int, scoring: dict[str, Any]) -> None:
     """Write into run.json what the counts were made with, and what is to be averaged over."""
     meta = dict(run.meta)
-    meta["protocol"] = meta["protocol"] | {"ground_truth": describe_ground_truth(spec, split)}
-    meta["protocol"] |= scoring
+    meta["protocol"] = meta["protocol"] | {"ground_truth": name_ground_truth(dataset)} | scoring
     meta["counts"] = {
-        "data": describe_data(spec)[0], "split": split, "images": images, "sha256": hash_file(run.counts_path)}
+        "data": describe_data(dataset.spec)[0], "split": dataset.split, "images": images,
+        "sha256": hash_file(run.counts_path)}
     save_run(run.path, meta)
-
-
-def describe_ground_truth(spec: str, split: str) -> str:
-    """Name the ground truth: the folder of masks, or how the pictures were drawn."""
-    dataset = load_dataset(spec, split, skip_broken=True)
-    return name_ground_truth(dataset)

@@ -98,8 +98,7 @@ def export_labels(config: ExportConfig, run: Run, ids: Sequence[str]) -> int:
 
 def export_maps(config: ExportConfig, ids: Sequence[str]) -> int:
     """Export the maps of a run, image by image; the number of files."""
-    workers = config.workers or (1 if len(ids) < FEW_IMAGES else 0)
-    return sum(run_chunks(partial(export_some, config), ids, "export", workers))
+    return sum(run_chunks(partial(export_some, config), ids, "export", config.workers, few=FEW_IMAGES))
 
 
 def export_some(config: ExportConfig, ids: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amn_core.commands.work import describe_run, refuse_other_run, write_command
 from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.compute.failures import is_out_of_memory, take_first_line
 from amn_core.compute.parallel import count_cores
@@ -19,7 +20,7 @@ from amn_core.formats.files import hash_file, read_json
 from amn_core.formats.maps import is_whole, save_map
 from amn_core.formats.runs import Run, describe_data, load_run, save_run
 from amn_core.infer.streaming import Item, WriteBehind, group_by_size, read_ahead, skip_idle
-from amn_core.options import describe_config, format_command, option
+from amn_core.options import describe_config, option
 from amn_core.presets import DEVICES, MAP_SCALES, OFFICIAL_SCALES, PRECISIONS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def extract(config: ExtractConfig) -> Path:
     places = find_places(config, dataset, extractor)
     meta = build_run_meta(config, dataset, extractor)
     with main_first():
-        refuse_other_run(Path(config.out), meta)
+        refuse_other_run(Path(config.out), meta, "model", "protocol")
         run = save_run(config.out, meta) if is_main() else load_run(config.out)
     if config.compile:
         extractor.model.backbone.compile(dynamic=True)
@@ -169,37 +170,19 @@ def build_run_meta(config: ExtractConfig, dataset: Dataset, extractor: "Extracto
     """Describe the run for its run.json."""
     from amn_core.infer.extractor import resolve_normalisation  # imports torch
 
-    data, data_root = describe_data(config.data)
-    return {
-        "name": config.name or METHOD_LABELS[extractor.method], "method": extractor.method, "data": data,
-        "data_root": data_root, "split": config.split, "images": len(dataset.ids),
-        "class_names": list(dataset.class_names), "label_source": dataset.label_source,
-        "protocol": {
-            "normalisation": resolve_normalisation(extractor), "scales": list(extractor.scales),
-            "flip": extractor.flip, "registration": extractor.registration, "resize": "bilinear", "ground_truth": "",
-            "ignore": "255 left out"}
-        | describe_official(config, resolve_normalisation(extractor)),
-        "model": {
-            "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
-            "backbone": type(extractor.model.backbone).__name__}
-        | ({} if extractor.class_names == dataset.class_names else {"knows": ", ".join(extractor.class_names)}),
-        "command": ["python", "-m", "amn_core", *format_command("extract", config)],
-        "config": describe_config(config) | {"data": data},
-    }
-
-
-def refuse_other_run(folder: Path, meta: dict[str, Any]) -> None:
-    """Refuse to mix the maps of two checkpoints, protocols or data sets in one folder."""
-    if not (folder / "run.json").is_file():
-        return
-    there = load_run(folder).meta
-    cells = {"registration": "cells"}  # of a run from before it was written down
-    there["protocol"] = cells | there["protocol"]
-    added = {key: there["protocol"][key] for key in ("ground_truth", "classes") if key in there["protocol"]}
-    for key in ("data", "split", "model", "protocol"):
-        ours = cells | meta[key] | added if key == "protocol" else meta[key]
-        if there.get(key) != ours:
-            raise ValueError(f"{folder} holds a run with another {key}: choose another --out")
+    normalisation, (data, _) = resolve_normalisation(extractor), describe_data(config.data)
+    protocol = {
+        "normalisation": normalisation, "scales": list(extractor.scales), "flip": extractor.flip,
+        "registration": extractor.registration} | describe_official(config, normalisation)
+    model = {
+        "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
+        "backbone": type(extractor.model.backbone).__name__}
+    if extractor.class_names != dataset.class_names:
+        model["knows"] = ", ".join(extractor.class_names)
+    return describe_run(
+        dataset, config.data, config.split, config.name or METHOD_LABELS[extractor.method], extractor.method,
+        len(dataset.ids), protocol, model, command=write_command("extract", config),
+        config=describe_config(config) | {"data": data})
 
 
 def resolve_extract_config(config: ExtractConfig) -> ExtractConfig:

@@ -64,8 +64,7 @@ def run_import(config: ImportConfig) -> dict[str, Any]:
     if done is not None:
         return done.meta["import"]["report"] | {"run": str(done.path)}
     todo = prepare_parts(plan, [i for i in dataset.ids if i in folder.files])
-    workers = config.workers or (1 if len(todo) < FEW_IMAGES else 0)
-    for _ in run_chunks(partial(import_some, plan), todo, "import", workers, CHUNK):
+    for _ in run_chunks(partial(import_some, plan), todo, "import", config.workers, CHUNK, FEW_IMAGES):
         pass
     return finish_import(plan, dataset, folder)
 

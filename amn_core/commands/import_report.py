@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amn_core.commands.work import describe_run
 from amn_core.data import Dataset, name_ground_truth
 from amn_core.formats.map_folder import MapFolder
 from amn_core.formats.numbering import WORDS
 from amn_core.formats.recognise import Recognised
-from amn_core.formats.runs import Run, describe_data
+from amn_core.formats.runs import Run
 from amn_core.scoring import choose_classes, score_run
 from amn_core.sweep.confusion import average_iou, find_classes, score_iou, score_miou
 from amn_core.sweep.protocols import find_protocol
@@ -83,24 +84,18 @@ def build_meta(
     config: "ImportConfig", recognised: Recognised | None, dataset: Dataset, images: int, scoring: dict[str, Any]
 ) -> dict[str, Any]:
     """Describe the run for its run.json; `scoring` holds the classes and averaging of its protocol."""
-    data, data_root = describe_data(config.data)
-    is_resized = recognised is not None and recognised.is_resized
-    leaves_unsure = recognised is None and config.unsure == "ignore"
-    ignore = "255 left out" + (", unsure pixels of the masks too" if leaves_unsure else "")
-    return {
-        "name": config.name, "method": config.method, "kind": "masks" if recognised is None else "maps",
-        "data": data, "data_root": data_root,
-        "split": config.split, "images": images, "class_names": list(dataset.class_names),
-        "label_source": "finished masks" if recognised is None else dataset.label_source,
-        "protocol": {
-            "normalisation": describe_normalisation(recognised), "scales": None, "flip": None,
-            "resize": "bilinear" if is_resized else "none", "ignore": ignore,
-            "ground_truth": name_ground_truth(dataset),
-            "kept_maps": {"full": "8 bits, full size", "quarter": "8 bits, quarter size", "none": "none"}[config.keep],
-            **scoring,
-        },
-        "model": {},
-    }
+    is_masks = recognised is None
+    is_resized = not is_masks and recognised.is_resized
+    ignore = "255 left out" + (", unsure pixels of the masks too" if is_masks and config.unsure == "ignore" else "")
+    kept = {"full": "8 bits, full size", "quarter": "8 bits, quarter size", "none": "none"}[config.keep]
+    protocol = {
+        "normalisation": describe_normalisation(recognised), "scales": None, "flip": None,
+        "resize": "bilinear" if is_resized else "none", "ignore": ignore, "ground_truth": name_ground_truth(dataset),
+        "kept_maps": kept}
+    return describe_run(
+        dataset, config.data, config.split, config.name, config.method, images, protocol | scoring, {},
+        kind="masks" if is_masks else "maps",
+        label_source="finished masks" if is_masks else dataset.label_source)
 
 
 def describe_normalisation(recognised: Recognised | None) -> str:

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.commands.work import Work, describe_run, find_mapped, plan_work, refuse_other_run, write_command
 from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
 from amn_core.compute.parallel import run_chunks
 from amn_core.constants import BACKGROUND, METHOD_LABELS, WALK_NORMALISATIONS
-from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.data import DataError, Dataset
 from amn_core.formats.files import hash_file
 from amn_core.formats.maps import LEVELS, is_whole, load_stored_map, resize_maps, save_levels
 from amn_core.formats.masks import split_mask
-from amn_core.formats.runs import REFINED, Run, describe_data, describe_source, load_run, resolve_spec, save_run
-from amn_core.options import format_command, option
+from amn_core.formats.runs import REFINED, Run, describe_source, load_run, resolve_spec, save_run
+from amn_core.options import option
 from amn_core.presets import DEVICES, FIXED, PRECISIONS
 from amn_core.sweep.refined import choose_grid
 from amn_core.sweep.seeds import build_labels
@@ -97,23 +98,25 @@ def refine(config: RefineConfig) -> Path | dict[str, Any]:
     run = load_run(config.run)
     spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
     config = resolve_refine_config(replace(config, data=spec, split=split), run)
-    dataset = load_dataset(spec, split, config.skip_broken)
-    ids = find_refinable(dataset, run, config.skip_broken)
+    opening = plan_work(config.run, spec, split, config.skip_broken)
+    dataset = opening().dataset
+    ids = find_mapped(run, dataset, config.skip_broken)
     if config.estimate:
         from amn_core.commands.refine_every import estimate_every
 
-        return estimate_every(config, ids)
+        return estimate_every(config, opening(), ids)
     meta = build_refined_meta(config, run, dataset, len(ids))
-    refuse_other_result(Path(config.out), meta)
+    refuse_other_run(Path(config.out), meta, "refinement")
     if config.every:
         from amn_core.commands.refine_every import refine_every
 
-        return refine_every(config, meta)
+        return refine_every(config, meta, opening)
     with main_first():
         if is_main():
             save_run(config.out, meta)
     shard = take_shard(ids)
-    for _ in run_chunks(partial(refine_some, config), shard, f"refine {config.method}", choose_workers(config, shard)):
+    workers, work = choose_workers(config), partial(refine_some, config)
+    for _ in run_chunks(work, shard, f"refine {config.method}", workers, few=FEW_IMAGES, opening=opening):
         pass
     wait_for_all()
     return Path(config.out)
@@ -184,24 +187,9 @@ def build_walk_config(config: RefineConfig) -> Any:
     return WalkConfig(config.beta, config.steps, config.radius, config.power, config.normalisation)
 
 
-def find_refinable(dataset: Dataset, run: Run, skip_broken: bool) -> tuple[str, ...]:
-    """Find the images of a split that have maps; those without are an error, or named and left out."""
-    if dataset.class_names != run.class_names:
-        raise ValueError(f"{dataset.spec} has other classes than the run {run.path}")
-    present = set(run.map_ids)
-    missing = [image_id for image_id in dataset.ids if image_id not in present]
-    kept = tuple(image_id for image_id in dataset.ids if image_id in present)
-    if missing and not (skip_broken and kept):
-        raise DataError(f"{run.path}: no map for {len(missing)} of {len(dataset.ids)} images, such as {missing[0]}: "
-                        "run extract on this split first" + (", or pass --skip-broken" if kept else ""))
-    if missing and is_main():
-        print(f"left out {len(missing)} image(s) without a map, such as {missing[0]}", file=sys.stderr)
-    return kept
-
-
-def choose_workers(config: RefineConfig, ids: Sequence[str]) -> int:
-    """Choose the number of processes: one where a model or a GPU is shared, or there is little to do."""
-    return 1 if config.method == "irn" or is_on_gpu(config.device) or len(ids) < FEW_IMAGES else config.workers
+def choose_workers(config: RefineConfig) -> int:
+    """Choose the number of processes: one where a model or a GPU is shared, else as asked for."""
+    return 1 if config.method == "irn" or is_on_gpu(config.device) else config.workers
 
 
 def is_on_gpu(device: str) -> bool:
@@ -213,7 +201,6 @@ def is_on_gpu(device: str) -> bool:
 
 def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images: int) -> dict[str, Any]:
     """Describe the new run for its run.json."""
-    data, data_root = describe_data(config.data)
     is_walk = config.method == "irn"
     kind = REFINED if config.every else "maps" if is_walk else "masks"
     kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "registration", "classes")
@@ -221,18 +208,13 @@ def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images:
     normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
     if config.every:
         normalisation = f"masks refined at each of {config.thresholds} thresholds"
-    protocol = {
-        "normalisation": normalisation,
-        "resize": "bilinear" if kind == "maps" else "none", "ground_truth": "", "ignore": "255 left out"}
+    protocol = {"normalisation": normalisation, "resize": "bilinear" if kind == "maps" else "none"}
     checkpoint = {"checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
                   "backbone": run.meta.get("model", {}).get("backbone", "")} if is_walk else run.meta.get("model", {})
-    return {
-        "name": config.name or name_refined(config, run), "method": "irn" if is_walk else run.method,
-        "kind": kind, "data": data, "data_root": data_root, "split": config.split,
-        "images": images, "class_names": list(dataset.class_names), "label_source": dataset.label_source,
-        "protocol": protocol | kept, "model": checkpoint, "refinement": describe_refinement(config, run),
-        "command": ["python", "-m", "amn_core", *format_command("refine", config)],
-    }
+    return describe_run(
+        dataset, config.data, config.split, config.name or name_refined(config, run),
+        "irn" if is_walk else run.method, images, protocol | kept, checkpoint, kind=kind,
+        refinement=describe_refinement(config, run), command=write_command("refine", config))
 
 
 def name_refined(config: RefineConfig, run: Run) -> str:
@@ -263,44 +245,33 @@ def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
     return {"method": config.method, "source": describe_source(run), "parameters": parameters}
 
 
-def refuse_other_result(folder: Path, meta: dict[str, Any], made: str = "refinement") -> None:
-    """Refuse to mix in one folder what was made in two ways, or from two runs; `made` is what says how."""
-    if not (folder / "run.json").is_file():
-        return
-    there = load_run(folder).meta
-    for key in ("data", "split", made):
-        if there.get(key) != meta[key]:
-            raise ValueError(f"{folder} holds a run with another {key}: choose another --out")
-
-
-def refine_some(config: RefineConfig, ids: Sequence[str]) -> None:
+def refine_some(config: RefineConfig, work: Work, ids: Sequence[str]) -> None:
     """Refine some images, in batches, leaving those that are there already."""
-    run, dataset = load_run(config.run), load_dataset(config.data, config.split, config.skip_broken)
     target = load_run(config.out)
     todo = [i for i in ids if not (target.map_path(i).is_file() and is_whole(target.map_path(i)))]
     batch = config.batch or (16 if is_on_gpu(config.device) else 1)
     for start in range(0, len(todo), batch):
-        loaded = (load_source(config, run, dataset, image_id) for image_id in todo[start:start + batch])
+        loaded = (load_source(config, work, image_id) for image_id in todo[start:start + batch])
         sources = [source for source in loaded if source is not None]
         if sources:
             REFINERS[config.method](config, target, sources)
 
 
-def load_source(config: RefineConfig, run: Run, dataset: Dataset, image_id: str) -> Source | None:
+def load_source(config: RefineConfig, work: Work, image_id: str) -> Source | None:
     """Load an image and its maps; None if it is broken and may be left out.
 
     Raises:
         DataError: it is broken. ValueError: the maps are of an image of another size.
     """
     try:
-        image = dataset.image(image_id)
+        image = work.dataset.image(image_id)
     except DataError:
         if not config.skip_broken:
             raise
         return None
-    cam, class_ids, size = load_stored_map(run.map_path(image_id))
+    cam, class_ids, size = load_stored_map(work.run.map_path(image_id))
     if size != image.shape[:2]:
-        raise ValueError(f"{run.map_path(image_id)} is of an image of {size[0]}×{size[1]} but {image_id} is "
+        raise ValueError(f"{work.run.map_path(image_id)} is of an image of {size[0]}×{size[1]} but {image_id} is "
                          f"{image.shape[0]}×{image.shape[1]}: check --data")
     return Source(image_id, image, cam, class_ids)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from amn_core.commands.count import find_countable, remember_protocol
 from amn_core.commands.refine import (
+    FEW_IMAGES,
     RefineConfig,
     Source,
     choose_workers,
@@ -21,9 +22,11 @@ from amn_core.commands.refine import (
     resize_source,
     walk_sources,
 )
+from amn_core.commands.work import Work
 from amn_core.compute.distributed import is_main, main_first, take_shard, wait_for_all
-from amn_core.compute.parallel import run_chunks
-from amn_core.data import DataError, load_dataset
+from amn_core.compute.parallel import Once, run_chunks
+from amn_core.compute.parallel import choose_workers as choose_processes
+from amn_core.data import DataError, Dataset
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.runs import Run, load_run, save_run
 from amn_core.sweep.counts import CountsBuilder, merge_counts
@@ -35,11 +38,11 @@ CHUNK = 4
 SAMPLE = 4
 
 
-def refine_every(config: RefineConfig, meta: dict[str, Any]) -> Path:
+def refine_every(config: RefineConfig, meta: dict[str, Any], opening: Once) -> Path:
     """Refine and count every threshold of a grid; what was counted already is kept.
 
     Args:
-        config: resolved. meta: of the new run.
+        config: resolved. meta: of the new run. opening: of the run and its data.
 
     Returns:
         The run folder, with counts.
@@ -47,45 +50,45 @@ def refine_every(config: RefineConfig, meta: dict[str, Any]) -> Path:
     Raises:
         ValueError: an image without maps or without ground truth, unless these may be left out.
     """
-    dataset, target = load_dataset(config.data, config.split, config.skip_broken), Path(config.out)
-    ids = find_countable(dataset, load_run(config.run), config.skip_broken)
+    target, dataset = Path(config.out), opening().dataset
+    ids = find_countable(dataset, opening().run, config.skip_broken)
     with main_first():
         if is_main():
             save_run(target, meta)
     if load_run(target).has_counts:
         return target
     shard, words = take_shard(ids), f"refine {config.method} at every threshold"
-    for _ in run_chunks(partial(count_some, config), shard, words, choose_workers(config, shard), CHUNK):
+    workers, work = choose_workers(config), partial(count_some, config)
+    for _ in run_chunks(work, shard, words, workers, CHUNK, FEW_IMAGES, opening):
         pass
     wait_for_all()
     if is_main():
-        join_parts(config, load_run(target), ids)
+        join_parts(load_run(target), dataset, ids)
     wait_for_all()
     return target
 
 
-def estimate_every(config: RefineConfig, ids: Sequence[str]) -> dict[str, Any]:
+def estimate_every(config: RefineConfig, work: Work, ids: Sequence[str]) -> dict[str, Any]:
     """Measure a few images, evenly taken, and say how long all would take; nothing is written.
 
     Args:
-        config: resolved. ids: of the images to refine.
+        config: resolved. work: the run and its data. ids: of the images to refine.
 
     Returns:
         ``stages``, a list of {name, seconds}; ``seconds`` of all; ``images``, ``processes`` and ``device``.
     """
     from amn_core.compute.devices import choose_device
-    from amn_core.compute.parallel import count_cores
 
-    run, dataset = load_run(config.run), load_dataset(config.data, config.split, config.skip_broken)
+    run, dataset = work.run, work.dataset
     grid, seconds = choose_grid(config.thresholds), []
     for image_id in [ids[0], *(ids[i * len(ids) // SAMPLE] for i in range(min(SAMPLE, len(ids))))]:
         began = time.perf_counter()
-        source = load_source(config, run, dataset, image_id)
+        source = load_source(config, work, image_id)
         if source is not None:
             count_source(config, source, dataset.gt(image_id), grid, len(run.class_names))
         seconds.append(time.perf_counter() - began)
     each = sum(seconds[1:]) / len(seconds[1:])  # the first also loads what all share
-    processes = min(choose_workers(config, ids) or count_cores(), len(ids))
+    processes = min(choose_workers(config) or choose_processes(len(ids), FEW_IMAGES), len(ids))
     total = each * len(ids) / processes
     name = f"{len(ids)} images at {len(grid)} thresholds, {processes} processes"
     return {"stages": [{"name": name, "seconds": total}], "seconds": total, "images": len(ids),
@@ -97,25 +100,25 @@ def find_part(run: Run, image_id: str) -> Path:
     return run.path / PARTS / run.map_path(image_id).name
 
 
-def join_parts(config: RefineConfig, target: Run, ids: Sequence[str]) -> None:
+def join_parts(target: Run, dataset: Dataset, ids: Sequence[str]) -> None:
     """Join the counts of all images to those of the run; the parts are removed."""
     paths = [path for path in (find_part(target, image_id) for image_id in ids) if path.is_file()]
     if not paths:
         raise DataError(f"{target.path}: no image could be refined")
     save_counts(target.counts_path, merge_counts([load_counts(path) for path in paths]))
-    remember_protocol(target, config.data, config.split, len(paths), {})
+    remember_protocol(target, dataset, len(paths), {})
     for path in paths:
         path.unlink()
     (target.path / PARTS).rmdir()
 
 
-def count_some(config: RefineConfig, ids: Sequence[str]) -> None:
+def count_some(config: RefineConfig, work: Work, ids: Sequence[str]) -> None:
     """Refine some images at every threshold and count each, leaving those that are there already."""
-    run, dataset = load_run(config.run), load_dataset(config.data, config.split, config.skip_broken)
+    run, dataset = work.run, work.dataset
     target, grid = load_run(config.out), choose_grid(config.thresholds)
     for image_id in ids:
         path = find_part(target, image_id)
-        source = None if path.is_file() else load_source(config, run, dataset, image_id)
+        source = None if path.is_file() else load_source(config, work, image_id)
         if source is None:
             continue
         builder = CountsBuilder(dataset.class_names, grid)

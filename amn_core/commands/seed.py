@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+from amn_core.commands.work import Work, find_mapped, plan_work
 from amn_core.compute.distributed import main_first, take_shard, wait_for_all
 from amn_core.compute.parallel import run_chunks
-from amn_core.data import load_dataset
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.masks import save_mask
-from amn_core.formats.runs import load_run, resolve_spec
 from amn_core.options import option
 from amn_core.sweep.seeds import build_seed, check_order
 
@@ -38,18 +37,13 @@ def make_seeds(config: SeedConfig) -> Path:
         ValueError: maps are missing, the thresholds are out of order, or the folder holds other seeds.
     """
     check_order(config.foreground, config.background)
-    run = load_run(config.run)
-    spec, split = config.data or resolve_spec(run), config.split or run.meta["split"]
-    ids = load_dataset(spec, split).ids
-    missing = sorted(set(ids) - set(run.map_ids))
-    if missing:
-        raise ValueError(f"{run.path}: no map for {len(missing)} of {len(ids)} images, such as {missing[0]}: "
-                         "run extract on this split first")
+    opening = plan_work(config.run, config.data, config.split)
+    work = opening()
+    ids = find_mapped(work.run, work.dataset, can_skip=False)
     out = Path(config.out)
     with main_first():
-        remember_settings(out, config, run.meta)
-    work = partial(make_some_seeds, spec, split, config)
-    for _ in run_chunks(work, take_shard(ids), "seed", config.workers):
+        remember_settings(out, config, work.run.meta)
+    for _ in run_chunks(partial(make_some_seeds, config), take_shard(ids), "seed", config.workers, opening=opening):
         pass
     wait_for_all()
     return out
@@ -65,13 +59,12 @@ def remember_settings(out: Path, config: SeedConfig, run_meta: dict) -> None:
     write_json(path, settings)
 
 
-def make_some_seeds(spec: str, split: str, config: SeedConfig, ids: Sequence[str]) -> None:
+def make_some_seeds(config: SeedConfig, work: Work, ids: Sequence[str]) -> None:
     """Make the seed labels of some images."""
-    run, dataset = load_run(config.run), load_dataset(spec, split)
     for image_id in ids:
         path = Path(config.out) / f"{image_id}.png"
         if path.is_file():
             continue
-        cam, class_ids = run.map(image_id)
-        image = dataset.image(image_id) if config.crf else None
+        cam, class_ids = work.run.map(image_id)
+        image = work.dataset.image(image_id) if config.crf else None
         save_mask(path, build_seed(cam, class_ids, config.foreground, config.background, image), palette=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amn_core.commands.count import CountConfig, count, has_mask
-from amn_core.commands.extract import refuse_other_run
+from amn_core.commands.work import describe_run, refuse_other_run, write_command
 from amn_core.compute.distributed import main_first, take_shard, wait_for_all
 from amn_core.compute.parallel import count_cores
 from amn_core.compute.progress import track
@@ -24,7 +24,7 @@ from amn_core.formats.maps import is_whole, save_levels
 from amn_core.formats.masks import split_mask
 from amn_core.formats.runs import Run, describe_data, load_run, save_run
 from amn_core.infer.streaming import WriteBehind, read_ahead
-from amn_core.options import describe_config, format_command, option
+from amn_core.options import describe_config, option
 from amn_core.presets import DEVICES, PRECISIONS
 from amn_core.sweep.protocols import parse_classes
 
@@ -87,7 +87,7 @@ def open_run(config: SegmentConfig, dataset: Dataset, segmenter: "Segmenter") ->
     """Open the run folder, made if need be; one with other settings is refused."""
     meta, folder = build_run_meta(config, dataset, segmenter), Path(config.out)
     with main_first():
-        refuse_other_run(folder, meta)
+        refuse_other_run(folder, meta, "model", "protocol")
         is_new = not (folder / "run.json").is_file()
         return save_run(folder, meta) if is_new else load_run(folder)
 
@@ -125,23 +125,17 @@ def save_finished_mask(path: Path, mask: np.ndarray) -> None:
 
 def build_run_meta(config: SegmentConfig, dataset: Dataset, segmenter: "Segmenter") -> dict[str, Any]:
     """Describe the run for its run.json."""
-
-    data, data_root = describe_data(config.data)
-    model = segmenter.model
-    return {
-        "name": config.name or METHOD_LABELS[model.method], "method": model.method, "kind": "masks", "data": data,
-        "data_root": data_root, "split": config.split, "images": len(dataset.ids),
-        "class_names": list(dataset.class_names), "label_source": NO_LABELS,
-        "protocol": {
-            "normalisation": "finished masks", "scales": list(segmenter.scales), "flip": segmenter.flip,
-            "registration": "features", "crf": describe_crf(config.crf), "resize": "bilinear",
-            "image_labels": NO_LABELS, "ground_truth": "", "ignore": "255 left out"},
-        "model": {
-            "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
-            "backbone": type(model.backbone).__name__, "head": f"DeepLab-{model.head_name}"},
-        "command": ["python", "-m", "amn_core", *format_command("segment", config)],
-        "config": describe_config(config) | {"data": data},
-    }
+    model, (data, _) = segmenter.model, describe_data(config.data)
+    protocol = {
+        "normalisation": "finished masks", "scales": list(segmenter.scales), "flip": segmenter.flip,
+        "registration": "features", "crf": describe_crf(config.crf), "image_labels": NO_LABELS}
+    network = {
+        "checkpoint": Path(config.checkpoint).name, "sha256": hash_file(Path(config.checkpoint)),
+        "backbone": type(model.backbone).__name__, "head": f"DeepLab-{model.head_name}"}
+    return describe_run(
+        dataset, config.data, config.split, config.name or METHOD_LABELS[model.method], model.method,
+        len(dataset.ids), protocol, network, kind="masks", label_source=NO_LABELS,
+        command=write_command("segment", config), config=describe_config(config) | {"data": data})
 
 
 def describe_crf(is_on: bool) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from amn_core.compute.distributed import get_local_world_size
 from amn_core.compute.failures import STOPPED, ending_on_sigterm
@@ -17,11 +17,35 @@ from amn_core.compute.progress import Progress
 
 Result = TypeVar("Result")
 CHUNK = 16
+_worker: dict[str, Any] = {"opening": None}
+
+
+class Once:
+    """Something that is made when it is first asked for, and once in each process that it is handed to.
+
+    >>> numbers = iter([1, 2])
+    >>> once = Once(numbers.__next__)
+    >>> once(), once()
+    (1, 1)
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        """Say how to make it; to be handed to other processes, this must be picklable."""
+        self.make, self.made = make, None
+
+    def __call__(self) -> Any:
+        """Get it."""
+        if self.made is None:
+            self.made = self.make()
+        return self.made
+
+    def __reduce__(self) -> tuple:
+        return Once, (self.make,)
 
 
 def run_chunks(
-    work: Callable[[Sequence[str]], Result], ids: Sequence[str], description: str, workers: int = 0,
-    chunk: int = CHUNK,
+    work: Callable[..., Result], ids: Sequence[str], description: str, workers: int = 0, chunk: int = CHUNK,
+    few: int = 0, opening: "Once | None" = None,
 ) -> Iterator[Result]:
     """Run work on chunks of ids and yield the results in order.
 
@@ -29,16 +53,18 @@ def run_chunks(
         work: takes some ids; with more than one worker it must be picklable.
         workers: processes; 1 works here, 0 takes one a core where there is enough to do.
         chunk: ids given out at once.
+        few: where fewer ids are left to the program's choice, starting processes would take longer than the work.
+        opening: opens what all chunks need, such as a run and its data, once in each process; work takes it first.
     """
     chunks = [ids[i:i + chunk] for i in range(0, len(ids), chunk)]
-    workers = min(workers or count_cores(), len(chunks))
+    workers = min(workers or choose_workers(len(ids), few), len(chunks))
     with Progress(description, len(ids)) as bar:
         if workers <= 1:
             for part in chunks:
-                yield work(part)
+                yield work(opening(), part) if opening else work(part)
                 bar.update(len(part))
             return
-        with open_pool(workers) as pool:
+        with open_pool(workers, opening) as pool:
             with shielding_from_interrupts():  # the processes are started here, and inherit it
                 results = [pool.submit(run_part, work, part) for part in chunks]
             for part, result in zip(chunks, results, strict=True):
@@ -46,15 +72,25 @@ def run_chunks(
                 bar.update(len(part))
 
 
+def choose_workers(n: int, few: int) -> int:
+    """Choose the number of processes for n ids: one where there are few, else one a core.
+
+    >>> choose_workers(3, few=8)
+    1
+    """
+    return 1 if n < few else count_cores()
+
+
 @contextmanager
-def open_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+def open_pool(workers: int, opening: "Once | None" = None) -> Iterator[ProcessPoolExecutor]:
     """Open a pool of processes; when the block is cut short they end at once, with their last file whole or absent.
 
     Raises:
         RuntimeError: one of the processes died.
     """
     before = set(active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=use_one_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker,
+                               initargs=(opening,))
     try:
         yield pool
     except BrokenProcessPool:
@@ -92,11 +128,18 @@ def shielding_from_interrupts() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-def run_part(work: Callable[[Sequence[str]], Result], part: Sequence[str]) -> Result:
+def begin_worker(opening: "Once | None") -> None:
+    """Begin a process of a pool: one thread, and what opens the things that all its parts need."""
+    use_one_thread()
+    _worker["opening"] = opening
+
+
+def run_part(work: Callable[..., Result], part: Sequence[str]) -> Result:
     """Run the work on a part in a process of a pool, which ends at SIGTERM once half-written files are removed."""
     try:
         with ending_on_sigterm():
-            return work(part)
+            opening = _worker["opening"]  # opened here and not before, so that an error of it is one of the work
+            return work(opening(), part) if opening else work(part)
     except KeyboardInterrupt:
         os._exit(STOPPED)
 

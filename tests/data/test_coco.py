@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amn_core.commands.count import describe_ground_truth, has_mask
+from amn_core.commands.count import has_mask
 from amn_core.commands.import_maps import run_import
 from amn_core.commands.import_plan import ImportConfig
 from amn_core.constants import COCO_CATEGORY_IDS, COCO_CLASSES
-from amn_core.data import DataError, find_problems, load_dataset, select_ids
+from amn_core.data import DataError, find_problems, load_dataset, name_ground_truth, select_ids
 from amn_core.data.coco import index as coco_index
 from amn_core.data.coco.masks import draw_mask
 from amn_core.formats.coco_labels import decode_labels, find_writings
@@ -63,7 +63,7 @@ def test_labels_leave_crowds_out_and_an_image_without_objects_is_background(root
     assert [dataset.class_ids(i).tolist() for i in IDS] == [[1, 17, 40], [12, 80], [], []]
     assert dataset.class_ids(IDS[0]).dtype == np.int64 and "without crowds" in dataset.label_source
     assert has_mask(dataset, IDS[3]) and not dataset.gt(IDS[3]).any()
-    assert describe_ground_truth(f"coco:{root}", "train") == "instances_train2014.json"
+    assert name_ground_truth(load_dataset(f"coco:{root}", "train")) == "instances_train2014.json"
 
 
 def test_slanted_polygons_equal_a_test_of_each_pixel_but_on_the_outline(tmp_path):
