@@ -11,6 +11,7 @@ import pytest
 from amn_core.cli import main
 from amn_core.commands.compare import CompareConfig
 from amn_core.commands.count import count_some
+from amn_core.commands.work import open_work
 from amn_core.data import load_dataset
 from amn_core.formats.checkpoints import load_checkpoint
 from amn_core.formats.maps import load_map
@@ -70,7 +71,7 @@ def test_counting_in_parts_gives_the_same(cam_run: Path) -> None:
     from amn_core.sweep import merge_counts
 
     ids = load_dataset(SPEC, "train").ids
-    parts = merge_counts([count_some(SPEC, "train", str(cam_run), part) for part in (ids[:3], ids[3:])])
+    parts = merge_counts([count_some(open_work(cam_run, SPEC, "train"), part) for part in (ids[:3], ids[3:])])
     assert np.array_equal(parts.decision_bins, load_run(cam_run).counts().decision_bins)
 
 
