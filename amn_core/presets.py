@@ -114,6 +114,21 @@ ONE_CUT = (
 )
 
 
+CUTS_HELP = f"both thresholds at once: HIGH,LOW or one of {', '.join(TWO_CUTS)}; goes before the two above"
+
+
+def choose_cuts(cuts: str, foreground: float, background: float) -> tuple[float, float]:
+    """Choose both thresholds of seeds: a pair as `parse_cuts` reads it, else those given one by one.
+
+    Raises:
+        ValueError: the pair cannot be read.
+
+    >>> choose_cuts("toco-voc", 0.3, 0.05), choose_cuts("", 0.3, 0.05)
+    ((0.7, 0.25), (0.3, 0.05))
+    """
+    return parse_cuts(cuts) if cuts else (foreground, background)
+
+
 def parse_cuts(text: str) -> tuple[float, float]:
     """Parse two cuts: the name of a preset in `TWO_CUTS`, or ``HIGH,LOW``.
 

@@ -141,7 +141,7 @@ PARAMS: dict[str, Param] = {
     # Curves, Activation and Images
     "subset": Param((), **LIST),             # ids of the images that count; empty means all
     "common": Param(False, **FLAG),          # only the images that all chosen runs have
-    "view": Param("miou", read_one_of("miou", "classes", "rates", "difference", "best")),  # which chart of Curves
+    "view": Param("miou", read_one_of("miou", "classes", "rates", "cuts", "difference", "best")),  # Curves' chart
     "axis": Param("threshold", read_one_of("threshold", "share")),  # or "share": of the pixels called foreground
     "intervals": Param(True, **FLAG),
     "first": Param(None),                    # the two runs of a difference, by key

@@ -1,7 +1,7 @@
 """Runs to the table that compares them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from amn_core.data.lists import read_id_list
 from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run
 from amn_core.options import option
+from amn_core.presets import TWO_CUTS, parse_cuts
 from amn_core.scoring import (
     COMMON,
     Terms,
@@ -19,10 +20,12 @@ from amn_core.scoring import (
     describe_refined,
     draw_runs,
     load_alike,
+    score_plane_under,
     score_under,
     share_terms,
 )
 from amn_core.sweep import Counts, compare_bootstraps
+from amn_core.sweep.two_cuts import score_pair
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class CompareConfig:
     part: str = option("all", "all images, or only those at even or odd places of the list, counted from 0",
                        choices=("all", "even", "odd"))
     common: bool = option(False, "score all runs over the classes and images that they share, under one averaging")
+    cuts: str = option("", "score two cuts too, unsure pixels between: HIGH,LOW or one of "
+                       f"{', '.join(TWO_CUTS)}")
     intervals: bool = option(False, "95 % bootstrap intervals over images, and what each run gains over the one before")
     json: bool = option(False, "print JSON")
 
@@ -50,6 +55,11 @@ INTERVAL_COLUMNS = (
     ("name", "run", "s"), ("images", "images", "d"), ("peak_miou", "peak mIoU %", "%"),
     ("peak_interval", "95 %", "pair"), ("gain", "over the run before", "+"), ("gain_interval", "95 %", "pair"),
 )
+CUT_COLUMNS = (
+    ("name", "run", "s"), ("high", "above", ".3f"), ("low", "up to", ".3f"), ("miou", "mIoU labelled %", "%"),
+    ("coverage", "coverage %", "%"), ("miou_unsure_wrong", "unsure as error %", "%"), ("lost_miou", "mIoU lost", "%"),
+    ("lost_coverage", "coverage lost", "%"),
+)
 RESAMPLES = 1000
 
 
@@ -60,7 +70,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         ``{"thresholds": [...], "runs": [{"name", "method", "images", "protocol", "peak_miou", …, "miou"}], "notes":
         [...]}``; scores are fractions of 1, notes say in what the runs differ. With ``intervals`` each run also has
         ``peak_interval`` [low, high], and from the second on ``gain`` and ``gain_interval``: its peak less that of
-        the run before, the images drawn in pairs.
+        the run before, the images drawn in pairs. With ``cuts`` each run has ``two_cuts``, a `PairScore` as a dict.
 
     Raises:
         ValueError: no run, runs without counts, other thresholds, or an unknown class or protocol.
@@ -72,6 +82,9 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     thresholds = counts[0].thresholds
     terms = choose_all_terms(config, runs, counts)
     rows = [describe_run(*row) for row in zip(runs, name_runs(runs), counts, terms, strict=True)]
+    if config.cuts:
+        pair = parse_cuts(config.cuts)
+        rows = [row | describe_cuts(*one, pair) for row, *one in zip(rows, runs, counts, terms, strict=True)]
     if config.intervals:
         rows = add_intervals(runs, counts, terms, rows)
     notes = write_notes(runs, terms) + describe_refined(runs, thresholds)
@@ -91,6 +104,22 @@ def describe_run(run: Run, name: str, counts: Counts, terms: Terms) -> dict[str,
     summary.pop("thresholds")
     protocol = run.meta["protocol"] | {"averaging": terms.protocol.name, "classes": terms.class_list or "all"}
     return {"name": name, "method": run.method} | summary | {"protocol": protocol}
+
+
+def describe_cuts(run: Run, counts: Counts, terms: Terms, pair: tuple[float, float]) -> dict[str, Any]:
+    """Describe what a pair of cuts gives and costs on a run, as ``two_cuts`` of its row; None for finished masks.
+
+    Raises:
+        ValueError: the counts lack a cut, or do not say what two cuts label; names the run.
+    """
+    if run.is_masks:
+        return {"two_cuts": None}
+    plane = score_plane_under(run, counts, terms)
+    try:
+        score = score_pair(plane, *pair)
+    except ValueError as error:
+        raise ValueError(f"{run.path}: {error}") from None
+    return {"two_cuts": {key: None if value != value else value for key, value in asdict(score).items()}}
 
 
 def choose_images(config: CompareConfig, counts: Counts) -> tuple[str, ...]:
@@ -131,11 +160,18 @@ def read_interval(bounds: tuple) -> list[float]:
     return [float(bound) for bound in bounds]
 
 
+def format_cuts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Format what two cuts give on each run."""
+    return format_rows(CUT_COLUMNS, [{"name": row["name"]} | (row["two_cuts"] or {}) for row in rows])
+
+
 def format_table(result: dict[str, Any]) -> str:
     """Format a comparison as text tables: what differs between the runs above, the protocol of each run below."""
     lines = [*result["notes"], *[""] * bool(result["notes"]), *format_rows(COLUMNS, result["runs"])]
     if any("peak_interval" in run for run in result["runs"]):
         lines += ["", *format_rows(INTERVAL_COLUMNS, result["runs"])]
+    if any("two_cuts" in run for run in result["runs"]):
+        lines += ["", *format_cuts(result["runs"])]
     notes = [f"{run['name']}: {format_protocol(run['protocol'])}" for run in result["runs"]]
     notes += filter(None, [describe_degenerate(max(run["degenerate"] for run in result["runs"]))])
     return "\n".join([*lines, "", *notes])

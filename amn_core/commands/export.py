@@ -1,7 +1,7 @@
 """A run in the formats of other people's code: the command ``export``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from amn_core.formats.masks import save_mask
 from amn_core.formats.runs import Run, load_run, resolve_spec, save_scoring
 from amn_core.formats.tables import save_tables
 from amn_core.options import option
+from amn_core.presets import CUTS_HELP, choose_cuts
 from amn_core.scoring import choose_terms, score_run_images, score_under
 from amn_core.sweep.seeds import build_labels, build_seed
 
@@ -36,6 +37,7 @@ class ExportConfig:
     threshold: float = option(0.25, "masks: threshold of the foreground")
     foreground: float = option(0.30, "seeds: threshold above which foreground is sure")
     background: float = option(0.05, "seeds: threshold below which background is sure")
+    cuts: str = option("", f"seeds: {CUTS_HELP}")
     palette: bool = option(False, "seeds and masks: with the colours of VOC instead of grey")
     data: str = option("", "labels: data set of the run; by default the one it was made from")
     split: str = option("", "labels: split; by default that of the run")
@@ -54,6 +56,8 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
     Raises:
         ValueError: the run lacks what the format needs (maps or counts), or thresholds are out of order.
     """
+    foreground, background = choose_cuts(config.cuts, config.foreground, config.background)
+    config = replace(config, cuts="", foreground=foreground, background=background)
     run = load_run(config.run)
     if config.format not in FORMATS:
         raise ValueError(f"format is {config.format!r}; choose one of {', '.join(FORMATS)}")

@@ -1,7 +1,7 @@
 """Maps to seed labels: sure foreground, sure background, unsure elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from amn_core.compute.parallel import run_chunks
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.masks import save_mask
 from amn_core.options import option
+from amn_core.presets import CUTS_HELP, choose_cuts
 from amn_core.sweep.seeds import build_seed, check_order
 
 
@@ -23,6 +24,7 @@ class SeedConfig:
     split: str = option("", "split or path of a list; by default that of the run")
     foreground: float = option(0.30, "threshold above which foreground is sure")
     background: float = option(0.05, "threshold below which background is sure")
+    cuts: str = option("", CUTS_HELP)
     crf: bool = option(False, "refine both label images with a dense CRF first, as the paper does")
     out: str = option("", "folder for the labels, one PNG an image", required=True)
     workers: int = option(0, "processes; 0 for one a core")
@@ -36,7 +38,9 @@ def make_seeds(config: SeedConfig) -> Path:
     Raises:
         ValueError: maps are missing, the thresholds are out of order, or the folder holds other seeds.
     """
-    check_order(config.foreground, config.background)
+    foreground, background = choose_cuts(config.cuts, config.foreground, config.background)
+    check_order(foreground, background)
+    config = replace(config, cuts="", foreground=foreground, background=background)
     opening = plan_work(config.run, config.data, config.split)
     work = opening()
     ids = find_mapped(work.run, work.dataset, can_skip=False)

@@ -22,7 +22,7 @@ from amn_core.sweep.two_cuts import Plane, find_front
 
 LEVELS = np.arange(0, 101, 10)
 COVERAGES = (60, 80, 90, 95)
-SIDES = ((0, 1), (1, 0), (1, 0), (-1, 0))  # of a letter beside its place, so that neighbours stay legible
+SIDES = ((1, 0), (-1, 0), (-1, 0), (0, -1), (0, 1))  # of a letter beside its place, so that neighbours stay legible
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LEAST_COVERAGE = 0.1  # a front is drawn from here up: below, whole classes have no labelled pixel
 
@@ -67,7 +67,7 @@ def draw_two_cuts(material: Material) -> tuple[Figure, str]:
     panels = [figure.add_subplot(grid[1 + i // columns, i % columns]) for i in range(len(planes))]
     for i, (panel, plane) in enumerate(zip(panels, planes, strict=True)):
         draw_plane(panel, material.sources[i], plane, pairs, page)
-        panel.set_ylabel("high cut" if i % columns == 0 else "")
+        panel.set_ylabel("low cut" if i % columns == 0 else "")
     norm = BoundaryNorm(LEVELS, 256)
     bar = figure.colorbar(ScalarMappable(norm, "viridis"), ax=panels, location="bottom", aspect=40, pad=0.02)
     bar.set_label("mIoU over the labelled pixels (%)")
@@ -109,17 +109,17 @@ def draw_fronts(axes: Axes, material: Material, planes: list[Plane], verdicts: l
 def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], page: Page) -> None:
     """Draw the plane of a run: mIoU as colour, coverage as lines, the constants as letters."""
     t = plane.thresholds
-    axes.contourf(t, t, plane.miou * PERCENT, levels=LEVELS, cmap="viridis", norm=BoundaryNorm(LEVELS, 256))
-    lines = axes.contour(t, t, plane.coverage * PERCENT, levels=COVERAGES, colors="white", linewidths=page.line / 2)
+    axes.contourf(t, t, plane.miou.T * PERCENT, levels=LEVELS, cmap="viridis", norm=BoundaryNorm(LEVELS, 256))
+    lines = axes.contour(t, t, plane.coverage.T * PERCENT, levels=COVERAGES, colors="white", linewidths=page.line / 2)
     axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8)
     outline = [withStroke(linewidth=page.line, foreground="white")]
     for i, (letter, constant) in enumerate(zip(LETTERS, pairs, strict=False)):
-        axes.plot(constant.low, constant.high, "o", color="black", markersize=page.marker * 0.8,
+        axes.plot(constant.high, constant.low, "o", color="black", markersize=page.marker * 0.8,
                   markeredgecolor="white", markeredgewidth=page.line / 3)
         side = np.array(SIDES[i] if i < len(SIDES) else (1, 0)) * page.small * 0.75
-        axes.annotate(letter, (constant.low, constant.high), side, textcoords="offset points", fontsize=page.small,
+        axes.annotate(letter, (constant.high, constant.low), side, textcoords="offset points", fontsize=page.small,
                       ha="center", va="center", weight="bold", path_effects=outline)
-    axes.set(title=source.look.label, xlabel="low cut", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.set(title=source.look.label, xlabel="high cut", xlim=(0, 1), ylim=(0, 1), aspect="equal")
 
 
 def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> str:

@@ -59,9 +59,9 @@ class PairScore:
     coverage: float
     miou_unsure_wrong: float
     lost_miou: float
-    best: tuple[float, float]
+    best: tuple[float, ...]
     lost_coverage: float
-    widest: tuple[float, float]
+    widest: tuple[float, ...]
 
 
 def score_plane(counts: Counts, averaging: str = "union", classes=None) -> Plane:
@@ -140,7 +140,7 @@ def score_pair(plane: Plane, high: float, low: float) -> PairScore:
     """Score a pair of cuts against all others of its plane.
 
     Of pairs with the same mIoU the widest is named, of pairs with the same coverage the one of highest mIoU, then the
-    one with the lowest cuts. Where the pair labels nothing its scores and costs are NaN.
+    one with the lowest cuts. Where the pair labels nothing its scores and costs are NaN, and no other is named.
 
     Raises:
         ValueError: a cut was not counted, or the high one is below the low one.
@@ -160,8 +160,8 @@ def score_pair(plane: Plane, high: float, low: float) -> PairScore:
     widest = pick(plane, plane.miou >= miou, by_miou=False)
     values = {"miou": miou, "coverage": plane.coverage[place], "miou_unsure_wrong": plane.miou_unsure_wrong[place]}
     if np.isnan(miou) or best is None or widest is None:
-        return PairScore(high, low, **dict.fromkeys(values, np.nan), lost_miou=np.nan, best=(np.nan, np.nan),
-                         lost_coverage=np.nan, widest=(np.nan, np.nan))
+        return PairScore(high, low, **dict.fromkeys(values, np.nan), lost_miou=np.nan, best=(), lost_coverage=np.nan,
+                         widest=())
     return PairScore(
         high, low, **{name: float(value) for name, value in values.items()},
         lost_miou=float(plane.miou[best] - miou), best=name_pair(plane, best),

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import controls, state
-from app.components import curve_views, image_table, protocol_notes
+from app.components import curve_views, image_table, protocol_notes, two_cuts_view
 from app.components.claim import render_claim
 from app.components.live import render_threshold
 from app.components.run_table import render_run_table
@@ -11,9 +11,14 @@ from app.words import claims, tables
 from app.words.definitions import AVERAGINGS, DEFINITIONS
 
 VIEWS = {
-    "miou": "mIoU", "classes": "Each class", "rates": "Precision and recall", "difference": "Difference",
-    "best": "Best thresholds",
+    "miou": "mIoU", "classes": "Each class", "rates": "Precision and recall", "cuts": "Two cuts",
+    "difference": "Difference", "best": "Best thresholds",
 }
+RENDERERS = {
+    "miou": curve_views.render_miou, "classes": curve_views.render_classes, "rates": curve_views.render_rates,
+    "cuts": two_cuts_view.render_cuts, "difference": curve_views.render_difference, "best": curve_views.render_best,
+}
+WITH_AXIS = ("miou", "classes", "rates", "difference")
 AXES = {"threshold": "over the threshold", "share": "over the share called foreground"}
 DEFINED = ("peak_miou", "oracle_miou", "oracle_less_peak", "plateau", "plateau_share", "mean_miou", "gap", "auc",
            "imbalance", "gini", "precision", "recall", "interval")
@@ -28,8 +33,10 @@ def render() -> None:
     costs = {choice.styles[key].label: choice.summary(key) for key in choice.runs}
     render_claim(claims.write_cost(costs, state.get("data") or ""))
     controls.render_notes(choice)
-    getattr(curve_views, f"render_{state.get('view')}")(choice)
+    RENDERERS[state.get("view")](choice)
     render_threshold(choice)
+    if state.get("view") == "cuts":
+        two_cuts_view.render_pairs(choice)
     render_run_table(choice, controls.find_groups()[choice.group])
     protocol_notes.render_protocols(choice)
     left, right = st.columns(2, gap="medium")
@@ -43,7 +50,7 @@ def render_view_choice(_runs: dict) -> None:
     """Render the choice of the chart and of its horizontal axis."""
     view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
                                 label_visibility="collapsed", **state.bind("view", list(VIEWS)))
-    if view != "best":
+    if view in WITH_AXIS:
         st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=190,
                      help="A share does not change when a map is rescaled, a threshold does.",
                      **state.bind("axis", list(AXES)))

@@ -11,8 +11,10 @@ from amn_core.commands.compare import CompareConfig, compare, format_table
 from amn_core.commands.import_maps import run_import
 from amn_core.commands.import_plan import ImportConfig
 from amn_core.formats.masks import save_mask
+from amn_core.scoring import score_run_cuts
 from amn_core.sweep import summarise
 from amn_core.sweep.confusion import count_mask, score_iou
+from amn_core.sweep.two_cuts import score_pair
 from app import imports
 from app.cache import runs as cached
 from tests.app.conftest import get_component
@@ -318,3 +320,27 @@ def test_classroom_imports_nothing_again(open_curves, maps_run, monkeypatch):
     monkeypatch.setenv("AMN_CLASSROOM", "1")
     at = open_curves(runs="drawn/cam~recam")
     assert next(button for button in at.button if "again" in button.label).disabled
+
+
+def test_two_cuts_draw_the_plane_and_take_a_pair_of_a_paper(open_curves, runs):
+    at = open_curves(view="cuts", t="0.400", low="0.1")
+    assert not at.exception
+    fronts, plane = read_chart(at, 0), read_chart(at, 1)
+    shown = list(runs.values())[-1]
+    scored = score_run_cuts(shown)
+    drawn = plane["data"][0]
+    values = read_values(drawn["z"]).reshape(101, 101)
+    np.testing.assert_allclose(values, scored.miou[::2, ::2].T * 100, equal_nan=True)
+    assert set(read_lines(fronts)) >= {run.name for run in runs.values()}
+    table = next(one.value for one in at.dataframe if "Coverage lost" in one.value)
+    now = table[(table["Pair"] == "now") & (table["Run"] == shown.name)].iloc[0]
+    score = score_pair(scored, 0.4, 0.1)
+    assert now["mIoU %"] == pytest.approx(score.miou * 100) and now["mIoU lost"] == pytest.approx(score.lost_miou * 100)
+    at.selectbox(key="widget:cuts").select("toco-voc").run()
+    assert not at.exception and (read_state(at, "t"), read_state(at, "low")) == (0.7, 0.25)
+    assert any("--cuts 0.700,0.250" in caption.value for caption in at.caption)
+
+
+def read_state(at, name: str) -> float:
+    """Read a shared choice of the session."""
+    return at.session_state[f"shared:{name}"]

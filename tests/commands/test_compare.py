@@ -1,6 +1,6 @@
 """The table of `compare`: intervals over images, and what each run gains over the one before."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,9 @@ import pytest
 from amn_core.commands.compare import CompareConfig, compare, format_table
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import load_run
+from amn_core.scoring import score_run_cuts
 from amn_core.sweep import summarise
+from amn_core.sweep.two_cuts import score_pair
 
 BUNDLE = Path(__file__).resolve().parents[2] / "checkpoints" / "scenes"
 RUNS = (str(BUNDLE / "cam"), str(BUNDLE / "amn"))
@@ -56,3 +58,16 @@ def test_intervals_refuse_runs_that_average_over_other_classes(tmp_path: Path) -
 def test_second_table_is_there_only_when_asked_for() -> None:
     plain, full = (format_table(compare(CompareConfig(runs=RUNS, intervals=i))) for i in (False, True))
     assert "over the run before" in full and "over the run before" not in plain
+
+
+def test_two_cuts_stand_in_a_table_of_their_own_with_what_they_cost() -> None:
+    result = compare(CompareConfig(runs=RUNS, cuts="irn"))
+    for path, row in zip(RUNS, result["runs"], strict=True):
+        score = score_pair(score_run_cuts(load_run(path)), 0.30, 0.05)
+        assert row["two_cuts"] == asdict(score)
+    assert "unsure as error %" in format_table(result) and "unsure as error %" not in format_table(
+        compare(CompareConfig(runs=RUNS)))
+    masks = (str(BUNDLE.parent / "voc-resnet50" / "amn"), str(BUNDLE.parent / "voc-resnet50" / "crf"))
+    assert compare(CompareConfig(runs=masks, cuts="0.5,0.2"))["runs"][1]["two_cuts"] is None
+    with pytest.raises(ValueError, match="high one first"):
+        compare(CompareConfig(runs=RUNS, cuts="0.2,0.5"))
