@@ -24,8 +24,7 @@ READ_URL = "shared-url-was-read"
 PAGE = "shared-page"
 VISIT = "shared-visit"
 SEEN = "shared-names-by-page"
-STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "make", "scene",
-         "bundle")
+STEPS = ("data", "image", "layer", "view", "axis", "points", "shown", "sheet", "figure", "job", "make", "bundle")
 
 
 @dataclass(frozen=True)
@@ -156,25 +155,27 @@ PARAMS: dict[str, Param] = {
     # Figures
     "figure": Param("miou"),
     "options": Param((), **LIST),            # name=value of each option that is not its default
-    # Lessons
-    "scene": Param(None),                    # image id
-    "focus": Param(None),                    # class that the lesson looks at
-    "way": Param(None),                      # method
-    "imbalance": Param(0.4, **NUMBER),       # the model: coefficient of variation on the object
-    "gap": Param(0.35, **NUMBER),
-    "area": Param(0.2, **NUMBER),            # share of the pixels that is object
-    "haze": Param(0.15, **NUMBER),           # standard deviation on the background
+    # Lessons: numbers of sliders, and which of several options is on
+    "scene": Param(0, int, str),             # which of the lesson's images
+    "method": Param(0, int, str),            # which of its runs
+    "added": Param(3, int, str),             # features that are added up, as a step of the lesson's list
+    "imbalance": Param(0.2, **NUMBER),       # the model: standard deviation within an object
+    "gap": Param(0.45, **NUMBER),
+    "between": Param(0.1, **NUMBER),         # standard deviation between images
+    "bend": Param(1.0, **NUMBER),            # the power that every value is raised to
+    "tolerance": Param(2.0, **NUMBER),       # percent of the peak that count as near it
     "epsilon": Param(0.4, **NUMBER),
-    "present": Param(1, int, str),           # object classes in the image
-    "wrong": Param((), **LIST),              # classes that are told to the network and are not there
-    "gamma": Param(1.0, **NUMBER),           # the sandbox
+    "steps": Param(0, int, str),             # of training
+    "preset": Param(0, int, str),            # the sandbox
+    "gamma": Param(1.0, **NUMBER),
     "clip": Param(1.0, **NUMBER),
     "sharpness": Param(0.0, **NUMBER),
-    "level": Param(0.4, **NUMBER),
     "suppression": Param(0.0, **NUMBER),
     "rescale": Param(0.0, **NUMBER),
-    "knob": Param(1.0, **NUMBER),
-    "half": Param("same"),                   # images on which a threshold is chosen
+    "knob": Param(0.5, **NUMBER),
+    "choice": Param(0, int, str),            # where a threshold is chosen
+    "rule": Param(0, int, str),              # what an absent class counts
+    "sample": Param(0, int, str),            # how many images are scored, as a step of the lesson's list
 }
 
 

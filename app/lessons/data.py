@@ -1,6 +1,8 @@
-"""What the lessons are about: the bundled runs on drawn scenes and on photographs, and one map at a time."""
+"""What the lessons are about: the bundled runs on drawn scenes and on photographs, and their images."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -10,8 +12,8 @@ from amn_core.formats.runs import Run
 from app import controls, roots
 from app.cache import runs as cached
 from app.charts.styles import RunStyle, build_styles
-from app.lessons.manipulation import Manipulation, manipulate
 
+T = TypeVar("T")
 KINDS = {"scenes": "drawn scenes", "voc": "photographs"}
 
 
@@ -37,7 +39,9 @@ class Material:
 
 
 def find_material(kind: str, has_images: bool = False) -> Material | None:
-    """Find runs on a kind of data (``scenes`` or ``voc``), bundled ones first; others if there are none of it.
+    """Find runs of one network on a kind of data (``scenes`` or ``voc``); runs on other data if there are none of it.
+
+    Bundled runs come first, and among them those with the most classes.
 
     Args:
         has_images: only runs whose images are on this machine.
@@ -51,13 +55,26 @@ def find_material(kind: str, has_images: bool = False) -> Material | None:
     bundled = roots.REPOSITORY / "checkpoints"
     order = sorted(groups, key=lambda name: (
         not name.startswith(f"{kind}:") and name.partition("/")[0] != kind,
-        not all(bundled in run.path.parents for run in groups[name].values()), -len(groups[name])))
+        not all(bundled in run.path.parents for run in groups[name].values()),
+        -len(find_scored_classes(next(iter(groups[name].values())))), -len(groups[name])))
     if not order:
         return None
-    runs: dict[str, Run] = {}
-    for run in groups[order[0]].values():
-        runs.setdefault(run.method, run)
-    return Material(order[0], runs)
+    return Material(order[0], pick_network(list(groups[order[0]].values())))
+
+
+def find_scored_classes(run: Run) -> tuple[str, ...]:
+    """Find the classes that a run is scored over."""
+    return tuple(run.scored_classes or run.class_names)
+
+
+def pick_network(runs: list[Run]) -> dict[str, Run]:
+    """Pick the runs of the backbone of the first one, one a method."""
+    backbone = runs[0].meta.get("model", {}).get("backbone")
+    picked: dict[str, Run] = {}
+    for run in runs:
+        if run.meta.get("model", {}).get("backbone") == backbone:
+            picked.setdefault(run.method, run)
+    return picked
 
 
 def render_missing() -> None:
@@ -67,57 +84,44 @@ def render_missing() -> None:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image with the maps of one run: image (H, W, 3), gt (H, W) or None, cam (K, H, W), class_ids (K,)."""
+    """One image with the maps of one run at a quarter of its size.
 
+    image: (H, W, 3). gt, parts: (h, w), parts being the class where a small part names it, else 0. top: (h, w) uint8,
+    the strongest activation in 255ths. label: (h, w) uint8, the class of it.
+    """
+
+    image_id: str
     image: np.ndarray
-    gt: np.ndarray | None
-    cam: np.ndarray
+    gt: np.ndarray
+    parts: np.ndarray
+    top: np.ndarray
+    label: np.ndarray
     class_ids: np.ndarray
 
 
 def load_sample(run: Run, image_id: str) -> Sample:
-    """Load an image and its maps.
+    """Load an image and the strongest of its stored maps."""
+    from amn_core.formats.maps import load_stored_map
 
-    Raises:
-        ValueError: there is neither a map nor a checkpoint.
-    """
+    stored, class_ids, _ = load_stored_map(run.map_path(image_id))
     image, gt = cached.read_picture(run.meta["data"], run.meta.get("data_root", ""), run.meta["split"], image_id)
-    cam, class_ids = cached.load_map(run, image_id, image.shape[:2])
-    return Sample(image, gt, cam, class_ids)
-
-
-def load_parts(run: Run, image_id: str) -> np.ndarray | None:
-    """Load where the small parts are that name the classes, (H, W); None for photographs."""
     dataset = cached.get_dataset(run)
-    return dataset.parts(image_id) if hasattr(dataset, "parts") else None
+    parts = dataset.parts(image_id) if hasattr(dataset, "parts") else np.zeros_like(gt)
+    size = stored.shape[1:]
+    label = class_ids[stored.argmax(axis=0)].astype(np.uint8)
+    return Sample(image_id, image, shrink_labels(gt, size), shrink_labels(parts, size),
+                  stored.max(axis=0).astype(np.uint8), label, class_ids)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def infer_with_labels(path: str, modified: int, image_id: str, class_ids: tuple[int, ...], _run: Run) -> np.ndarray:
-    """Infer the maps of an image for any labels, right or wrong: (K, H, W); once for each question."""
-    image, _ = cached.read_picture(_run.meta["data"], _run.meta.get("data_root", ""), _run.meta["split"], image_id)
-    cam, _ = cached.infer_map(_run, image, np.asarray(class_ids), _run.is_registered)
-    cam.setflags(write=False)
-    return cam
+@st.cache_resource(max_entries=6, show_spinner="Reading the maps…")
+def load_samples(path: str, modified: int, _run: Run) -> list[Sample]:
+    """Load all samples of a run, once."""
+    return [load_sample(_run, image_id) for image_id in _run.map_ids]
 
 
-def ask_map(run: Run, image_id: str, class_ids: tuple[int, ...]) -> np.ndarray:
-    """Ask for the maps of an image under some labels, increasing class ids; (K, H, W)."""
-    return infer_with_labels(str(run.path), run.checkpoint_path.stat().st_mtime_ns, image_id, class_ids, run)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def read_all_maps(path: str, modified: int, _run: Run) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Read all maps of a run at their stored size, with the ground truth at the same pixels, once."""
-    from amn_core.formats.maps import LEVELS, load_stored_map
-
-    found = []
-    for image_id in _run.map_ids:
-        stored, class_ids, _ = load_stored_map(_run.map_path(image_id))
-        _, gt = cached.read_picture(
-            _run.meta["data"], _run.meta.get("data_root", ""), _run.meta["split"], image_id)
-        found.append((image_id, stored.astype(np.float32) / LEVELS, class_ids, shrink_labels(gt, stored.shape[1:])))
-    return found
+def ask_samples(run: Run) -> list[Sample]:
+    """Ask for all samples of a run."""
+    return load_samples(*cached.mark_version(run), run)
 
 
 def shrink_labels(gt: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -126,28 +130,21 @@ def shrink_labels(gt: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return gt[np.ix_(rows, columns)]
 
 
-@st.cache_resource(max_entries=48, show_spinner="Counting every map again…")
-def count_manipulated(path: str, modified: int, manipulation: Manipulation, _run: Run):
-    """Count all maps of a run after a manipulation, at a quarter of the size: a summary."""
-    from amn_core.scoring import score_run
-    from amn_core.sweep.counts import CountsBuilder
-
-    builder = CountsBuilder(_run.class_names)
-    for image_id, cam, class_ids, gt in read_all_maps(path, modified, _run):
-        builder.add(image_id, manipulate(cam, manipulation, gt), class_ids, gt)
-    return score_run(_run, counts=builder.build())
-
-
-def ask_summary(run: Run, manipulation: Manipulation):
-    """Ask for the summary of a run after a manipulation; what has no effect is asked for once."""
-    if not manipulation.sharpness:
-        manipulation = replace(manipulation, level=Manipulation.level)
-    return count_manipulated(*cached.mark_version(run), manipulation, run)
-
-
 def load_knob() -> dict | None:
     """Load what was measured over the range of the knob, None if nothing was."""
     try:
         return read_json(roots.REPOSITORY / "checkpoints" / "scenes" / "knob.json")
     except ValueError:
         return None
+
+
+def remember(name: str, material: Material, make: Callable[[], T]) -> T:
+    """Make something of a lesson's runs once, and again only when one of them changes."""
+    marks = tuple(cached.mark_version(run) for run in material.runs.values())
+    return keep(name, marks, make)
+
+
+@st.cache_resource(max_entries=40, show_spinner="Reading the runs…")
+def keep(name: str, marks: tuple, _make: Callable[[], T]) -> T:
+    """Keep what was made by its name and the runs that it was made of."""
+    return _make()

@@ -1,84 +1,123 @@
-"""Lesson: what telling the network the image's labels does; a wrong label may be switched on."""
+"""Lesson: what telling the network the image's labels does, on the images where it acts."""
 
 import numpy as np
-import streamlit as st
 
-from app import state
-from app.lessons import charts, data, page
+from amn_core.formats.runs import Run
+from app.cache import runs as cached
+from app.charts.styles import build_class_colours
+from app.components.lesson import Figure, Guess, Pack, Slider, Switch
+from app.lessons import data, page
 
 NAME = "label_conditioning"
 METHODS = ("amn-without-lcm", "amn")
-NAMES = {"amn-without-lcm": "without label conditioning", "amn": "with label conditioning"}
+SHOWN = 6
+
+
+def measure_swapped(sample: data.Sample, threshold: float) -> tuple[int, int]:
+    """Count the object pixels of an image, and those that another class of the image takes at a threshold."""
+    is_object = sample.gt > 0
+    is_swapped = is_object & (sample.top > threshold * 255) & (sample.label != sample.gt)
+    return int(is_object.sum()), int(is_swapped.sum())
+
+
+def measure_all(runs: list[Run]) -> tuple[list[str], np.ndarray]:
+    """Measure the images of several classes: ids, and (N, 1 + runs) object pixels and swapped ones of each run.
+
+    Every run is cut at its own peak.
+    """
+    peaks = [cached.load_summary(run, "union").peak_threshold for run in runs]
+    several = [list(group) for group in zip(*(data.ask_samples(run) for run in runs), strict=True)
+               if len(group[0].class_ids) > 1]
+    counted = [[measure_swapped(group[0], 0)[0], *(measure_swapped(s, t)[1] for s, t in zip(group, peaks, strict=True))]
+               for group in several]
+    return [group[0].image_id for group in several], np.array(counted).reshape(-1, 1 + len(runs))
+
+
+def choose_images(ids: list[str], counted: np.ndarray) -> list[str]:
+    """Choose the images by a rule: where the shares of swapped pixels differ most, whichever network is better."""
+    share = (counted[:, 2] - counted[:, 1]) / np.maximum(counted[:, 0], 1)
+    return [ids[i] for i in np.argsort(-np.abs(share), kind="stable")[:SHOWN]]
+
+
+def build_figure(material: data.Material, chosen: list[str]) -> Figure:
+    """Build the figure: images with the labels of both networks."""
+    pack, runs = Pack(), [material.runs[method] for method in METHODS]
+    samples = [{s.image_id: s for s in data.ask_samples(run)} for run in runs]
+    names, images, pictures = runs[0].class_names, [], []
+    for image_id in chosen:
+        first = samples[0][image_id]
+        pictures.append(pack.add_picture(first.image))
+        images.append({
+            "classes": [names[c] for c in first.class_ids], "gt": pack.add(first.gt),
+            "top": [pack.add(found[image_id].top) for found in samples],
+            "best": [pack.add(found[image_id].label) for found in samples]})
+    styles = material.styles
+    labels = [{"label": {"amn": "with label conditioning"}.get(m, "without label conditioning"),
+               "colour": styles[m].colour} for m in METHODS]
+    side = samples[0][chosen[0]].top.shape[0]
+    return Figure("conditioning", {
+        "images": images, "runs": labels, "side": side, "names": list(names),
+        "colours": [list(colour) for colour in build_class_colours(len(names))]}, pack, pictures)
+
+
+def build_controls(count: int) -> tuple[Slider | Switch, ...]:
+    """Build the controls: the image and the threshold."""
+    return (Switch("scene", "Image", tuple(str(i + 1) for i in range(count))),
+            Slider("t", "Threshold, the same for both", 0.0, 1.0, 0.01))
+
+
+def build_guess(counted: np.ndarray) -> Guess:
+    """Build the guess: how many object pixels are swapped with label conditioning."""
+    without, within = (100 * counted[:, i].sum() / max(counted[:, 0].sum(), 1) for i in (1, 2))
+    return Guess(
+        f"In all {len(counted)} images of several classes, {without:.1f} % of the object pixels go to the wrong one of "
+        "the image's classes without label conditioning. And with it?", 0, 20, 0.5, round(within, 1),
+        "Classes that are not in the image get no map in either network: what is left to confuse are those that are.",
+        " %")
 
 
 def render() -> None:
     """Render the lesson."""
-    page.render_text(
+    page.render_head(
         NAME,
-        "The labels of an image are known in training: that is the weak supervision. AMN feeds them in. The **label "
-        "conditioning module (LCM)** is one linear layer: labels in, one factor for every feature channel out. "
-        "Features that "
-        "speak for classes that are not in the image can be turned down before a pixel is classified.",
-        "What does a network do with a label that is **wrong**? Switch one on and compare. Without LCM the label only "
-        "decides which maps are kept; with LCM it changes the maps themselves.",
-    )
+        "The image's labels are known in training: that is the weak supervision. The **label conditioning module** "
+        "(LCM) tells them to the network, so that features of classes that are not there can be turned down.",
+        "Go through the images, and move the threshold: one colour a class. They are the images on which it acts most.")
     material = data.find_material("scenes", has_images=True)
-    runs = {} if material is None else {
-        method: material.runs[method] for method in METHODS
-        if method in material.runs and material.runs[method].checkpoint_path}
-    if len(runs) < len(METHODS):
-        st.info("This lesson runs the models themselves: it needs the checkpoints of AMN and of AMN without LCM. "
-                "Make them "
-                "with `python -m amn_core reproduce --data scenes --preset scenes --out runs/scenes --bundle "
-                "checkpoints/scenes`.", icon=":material/model_training:")
-    else:
-        render_instrument(runs)
-    page.render_question(
-        "The labels are the ground truth here. What would you check before trusting LCM on labels that a classifier "
-        "predicted?",
-        "What a false label costs. A missing label loses the class for certain, with or without LCM. A false one costs "
-        "what you have just seen: how many pixels the wrong class takes. On labels from people LCM is told "
-        "nothing false; whether it helps has to be measured. On "
-        "predicted labels it may pass the classifier's errors on. The screen *Your photo* lets you try.",
-    )
+    if material is None or not all(m in material.runs and material.runs[m].has_maps for m in METHODS):
+        data.render_missing()
+        return
+    runs = [material.runs[method] for method in METHODS]
+    ids, counted = data.remember(f"{NAME}:all", material, lambda: measure_all(runs))
+    if not ids:
+        data.render_missing()
+        return
+    figure = data.remember(NAME, material, lambda: build_figure(material, choose_images(ids, counted)))
+    controls = build_controls(len(figure.content["images"]))
+    is_open = page.render_figure(figure, controls, build_guess(counted))
+    page.render_text(
+        "LCM is one linear layer: labels in, one factor for each feature (lesson 1) out. Without it, the labels "
+        "only decide which maps are kept at the end; with it, they change the maps themselves.",
+        "The images are chosen by a rule: of all that hold several classes, those on which the two networks "
+        "differ most "
+        "in the share of swapped pixels, whichever of them is better. On most images both draw nearly the same.")
+    page.render_answer(is_open, write_answer(material, counted))
     page.render_way_on(NAME)
 
 
-def render_instrument(runs: dict) -> None:
-    """Render the choice of image, threshold and wrong labels, and what both networks make of them."""
-    first = next(iter(runs.values()))
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        image_id = page.render_image_choice(first)
-        threshold = st.slider("Threshold", 0.0, 1.0, step=0.005, format="%.3f", width=240, **state.bind("t"))
-        sample = data.load_sample(first, image_id)
-        true = {int(c) for c in sample.class_ids}
-        others = [name for c, name in enumerate(first.class_names) if c and c not in true]
-        st.pills("Switch a wrong label on", others, selection_mode="multi", **state.bind("wrong", others))
-    wrong = {first.class_names.index(name) for name in state.get("wrong") if name in others}
-    told = tuple(sorted(true | wrong))
-    with st.spinner("Running both networks…"):
-        maps = {method: data.ask_map(run, image_id, told) for method, run in runs.items()}
-    render_maps(sample, maps, told, wrong, threshold, first.class_names)
+def write_answer(material: data.Material, counted: np.ndarray) -> str:
+    """Write what label conditioning changes on all images."""
+    all_pixels = max(counted[:, 0].sum(), 1)
+    without, within = (100 * counted[:, i].sum() / all_pixels for i in (1, 2))
+    helped, harmed = int((counted[:, 2] < counted[:, 1]).sum()), int((counted[:, 2] > counted[:, 1]).sum())
+    peaks = [cached.load_summary(material.runs[m], "union").peak_miou * 100 for m in METHODS]
+    return (f"On {len(counted)} images of several classes, **{without:.1f} %** of the object pixels go to the "
+            f"wrong one "
+            f"without label conditioning, **{within:.1f} %** with it; fewer do on {helped} images, more on {harmed}. "
+            f"Peak mIoU on all images: {peaks[0]:.1f} without, {peaks[1]:.1f} with it. It is the smaller of the two "
+            "steps in the paper, too. Labels that a classifier predicted may be false, and then LCM passes the "
+            "error on.")
 
 
-def render_maps(sample: data.Sample, maps: dict, told: tuple, wrong: set, threshold: float, names: tuple) -> None:
-    """Render the wrong class's map, or the strongest of all, and how many pixels are called wrongly."""
-    pictures = [("the image: " + ", ".join(names[c] for c in sorted(set(told) - wrong)), sample.image)]
-    shown = [told.index(c) for c in sorted(wrong)] or list(range(len(told)))
-    what = ", ".join(names[told[row]] for row in shown)
-    for method, cam in maps.items():
-        plane = cam[shown].max(axis=0)
-        called = (cam.argmax(axis=0)[..., None] == shown).any(axis=-1) & (cam.max(axis=0) > threshold)
-        pictures.append((NAMES[method], charts.outline_mask(charts.overlay_map(sample.image, plane), called)))
-    page.render_figure(charts.draw_pictures(pictures, 3), NAME, f"Maps of {what}")
-    st.caption(f"Shown: activation of **{what}**; outlined in white: the pixels labelled so "
-               f"at a threshold of {threshold:.3f}.")
-    for column, (method, cam) in zip(st.columns(len(maps)), maps.items(), strict=True):
-        label = np.concatenate([[0], told])[np.where(cam.max(0) > threshold, cam.argmax(0) + 1, 0)]
-        is_wrong = np.isin(label, sorted(wrong))
-        right = float((label == sample.gt).mean()) if sample.gt is not None else float("nan")
-        column.metric(f"{NAMES[method]}: pixels that a wrong label takes", f"{is_wrong.mean():.1%}", border=True,
-                      delta=f"{right:.1%} of all pixels are right", delta_color="off", delta_arrow="off")
-
-
-render()
+if __name__ == "__main__":
+    render()

@@ -1,15 +1,36 @@
-"""A model of one class: two distributions of activation, and the IoU that every threshold then gives (ours).
+"""A model of many images under one threshold (ours): what the two conditions of the paper do to a data set.
 
-It shows why the two conditions of the paper matter: a foreground that is spread out loses pixels early, a
-background that overlaps it lets wrong ones in, and both narrow the range of good thresholds.
+Each image has activations spread normally around a middle on its object and another on its background. Images are
+brighter or fainter as a whole, and all get the same threshold. `conditions.js` computes the same in the browser.
 """
+
+from dataclasses import dataclass
+from math import erf, sqrt
+from statistics import NormalDist
 
 import numpy as np
 
-from amn_core.sweep.confusion import divide, sum_above
+THRESHOLDS = np.arange(101) / 100
+IMAGES = 15
+SHARE = 0.25  # of the pixels that is object
+NOISE = 0.12  # standard deviation of the activation on background
+LEVEL = 60.0  # percent: a threshold that gives less is no good one
+SHIFTS = tuple(NormalDist().inv_cdf((i + 0.5) / IMAGES) for i in range(IMAGES))
 
-CELLS = 20_000
-WIDEST = 0.95
+
+@dataclass(frozen=True)
+class Crowd:
+    """What a model's images score in percent.
+
+    curves: (images, T) of each at each threshold. mean: (T,) of all. peak: the highest mean. oracle: the mean where
+    each image has its own best threshold. reach: the share of the thresholds whose mean is `LEVEL` or more.
+    """
+
+    curves: np.ndarray
+    mean: np.ndarray
+    peak: float
+    oracle: float
+    reach: float
 
 
 def score_model_iou(share: float, foreground_below: np.ndarray, background_below: np.ndarray) -> np.ndarray:
@@ -32,36 +53,21 @@ def score_model_iou(share: float, foreground_below: np.ndarray, background_below
     return hit / (share + (1 - share) * (1 - np.asarray(background_below)))
 
 
-def find_beta(mean: float, deviation: float) -> tuple[float, float]:
-    """Find the two parameters of the beta distribution with a mean in (0, 1) and a standard deviation.
-
-    No distribution on [0, 1] is wider than √(m(1 − m)); a larger deviation is taken as 0.95 of that.
-    """
-    widest = WIDEST * np.sqrt(mean * (1 - mean))
-    size = mean * (1 - mean) / min(deviation, widest) ** 2 - 1
-    return mean * size, (1 - mean) * size
+def find_below(middle: float, spread: float) -> np.ndarray:
+    """Find the share of a normal distribution below each threshold, (T,)."""
+    return np.array([(1 + erf((t - middle) / spread / sqrt(2))) / 2 for t in THRESHOLDS])
 
 
-def build_below(mean: float, deviation: float, thresholds: np.ndarray) -> np.ndarray:
-    """Build the share of a beta distribution at or below each threshold: (T,) rising from 0 to 1."""
-    first, second = find_beta(mean, deviation)
-    edges = np.linspace(0, 1, CELLS + 1)
-    middle = (edges[1:] + edges[:-1]) / 2
-    logarithm = (first - 1) * np.log(middle) + (second - 1) * np.log1p(-middle)
-    mass = np.exp(logarithm - logarithm.max())
-    return np.interp(thresholds, edges, np.concatenate([[0], np.cumsum(mass)]) / mass.sum())
-
-
-def measure_class(bins: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Measure π, F and B of a real class.
+def model_crowd(imbalance: float, gap: float, between: float) -> Crowd:
+    """Score the model.
 
     Args:
-        bins: (3, T+1) pixels by threshold bin of the class's own map: on the class, on background, on others.
-
-    Returns:
-        The share π of the class, and F and B (T,); B is of all pixels that are not the class's. With these
-        `score_model_iou` is the IoU of the class cut from the rest by its own map.
+        imbalance: standard deviation of the activation within an object. gap: distance between the middles of object
+            and background. between: standard deviation of the brightness of whole images.
     """
-    foreground, rest = bins[0], bins[1] + bins[2]
-    below = [1 - divide(sum_above(part), part.sum()) for part in (foreground, rest)]
-    return float(divide(foreground.sum(), bins.sum())), below[0], below[1]
+    curves = 100 * np.array([
+        score_model_iou(SHARE, find_below(0.5 + gap / 2 + between * shift, imbalance),
+                        find_below(0.5 - gap / 2 + between * shift, NOISE))
+        for shift in SHIFTS])
+    mean = curves.mean(axis=0)
+    return Crowd(curves, mean, float(mean.max()), float(curves.max(axis=1).mean()), float((mean >= LEVEL).mean()))

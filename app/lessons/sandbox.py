@@ -1,105 +1,99 @@
-"""Lesson: take real maps, change them, and watch what moves and what does not."""
+"""Lesson: take real maps, bend them, and watch what moves and what does not."""
 
-import streamlit as st
+import numpy as np
 
-from app import state
-from app.charts.runs import Curve, draw_curves
-from app.charts.styles import RunStyle
-from app.lessons import charts, data, page
-from app.lessons.manipulation import Manipulation, manipulate
+from amn_core.formats.runs import Run
+from app.cache import runs as cached
+from app.components.lesson import Figure, Guess, Pack, Slider, Switch
+from app.lessons import data, page
+from app.lessons.bent_counts import CELLS, count_bent, find_tops, measure_plateau, shrink_bins
+from app.lessons.manipulation import Manipulation
 
 NAME = "sandbox"
-BEFORE = RunStyle("as it came from the network", "#808495", "dash", "circle")
-AFTER = RunStyle("manipulated", "#0072B2", "solid", "square")
 NEUTRAL = {"gamma": 1.0, "clip": 1.0, "sharpness": 0.0, "rescale": 0.0, "suppression": 0.0}
 PRESETS = {
-    "As it was": {}, "Lift the weak parts": {"gamma": 0.4}, "Two levels": {"sharpness": 20.0},
-    "Clip the hot part": {"clip": 0.5}, "Rescale each map": {"rescale": 1.0},
-    "Know the background": {"suppression": 0.5},
+    "as it was": {}, "lift weak": {"gamma": 0.4}, "two levels": {"sharpness": 20.0},
+    "clip hot": {"clip": 0.5}, "each to 1": {"rescale": 1.0}, "cheat": {"suppression": 0.5},
 }
-MEASURES = (
-    ("gap", "Gap", 1, ".3f"), ("imbalance", "Imbalance", 1, ".3f"), ("plateau", "Plateau", 1, ".3f"),
-    ("auc", "AUC", 1, ".3f"), ("peak_miou", "Peak mIoU", 100, ".1f"), ("oracle_miou", "Oracle", 100, ".1f"),
+CONTROLS = (
+    Switch("preset", "Bend the maps", tuple(PRESETS), tuple({**NEUTRAL, **values} for values in PRESETS.values())),
+    Slider("gamma", "Power (below 1 lifts the weak)", 0.2, 3.0, 0.1),
+    Slider("clip", "Cut off above", 0.1, 1.0, 0.05),
+    Slider("sharpness", "Sharpen into two levels", 0.0, 40.0, 1.0),
+    Slider("rescale", "Stretch each image's maps to 1", 0.0, 1.0, 0.1),
+    Slider("suppression", "Turn true background down (cheats)", 0.0, 1.0, 0.1),
 )
+LIFTED = Manipulation(gamma=0.4)
+
+
+def build_figure(run: Run) -> Figure:
+    """Build the figure: every image's counts in `CELLS` cells, and one image to look at."""
+    pack, counts = Pack(), cached.load_counts(run)
+    tables = shrink_bins(counts)
+    spans = [pack.add(table.astype(np.float32)) for table in tables]
+    tops, images = find_tops(counts), []
+    for i in range(len(counts.image_ids)):
+        rows = np.flatnonzero(counts.decision_image == i)
+        images.append({"top": float(tops[i]), "rows": [
+            [int(counts.decision_gt[row]), int(counts.decision_class[row]), int(row)] for row in rows]})
+    sample = max(data.ask_samples(run), key=lambda s: len(s.class_ids) == 1 and (s.parts > 0).mean())
+    content = {
+        "classes": counts.n_classes, "images": images, "tables": spans, "map": pack.add(sample.top),
+        "mapTop": float(sample.top.max() / 255), "isBackground": (sample.gt == 0).ravel().tolist(),
+        "side": sample.top.shape[0]}
+    return Figure("sandbox", content, pack, [pack.add_picture(sample.image)])
+
+
+def build_guess(run: Run) -> Guess:
+    """Build the guess: what lifting the weak parts does to the peak."""
+    counts = cached.load_counts(run)
+    before, after = count_bent(counts, Manipulation()), count_bent(counts, LIFTED)
+    return Guess(
+        f"The peak is {before.max():.1f}. Raise every value to the power 0.4, which lifts the weak. Where is it then?",
+        20, 80, 0.5, round(float(after.max()), 1),
+        f"It stays. The plateau goes from {measure_plateau(before):.2f} to {measure_plateau(after):.2f}, for nothing.",
+        locks=True)
 
 
 def render() -> None:
     """Render the lesson."""
-    page.render_text(
+    page.render_head(
         NAME,
-        "If a larger gap and less imbalance are what we want, why not just **make** them? Take real activation maps, "
-        "all of a run, and bend them. Every map is counted again, so the numbers are of the bent maps.",
-    )
+        "If even activation and a wide gap are good, why not just **make** them by bending the maps? Because then the "
+        "curve is only stretched along its axis: the peak, and what one threshold costs, stay where they were.",
+        "Press *lift weak*, then *two levels*: the plateau changes, the peak does not. Then *each to 1*, then *cheat*.")
     material = data.find_material("scenes", has_images=True)
-    runs = {} if material is None else {method: run for method, run in material.runs.items() if run.has_maps}
-    if not runs:
+    if material is None or "cam" not in material.runs or not material.runs["cam"].has_maps:
         data.render_missing()
         return
-    left, right = st.columns([1, 3], gap="medium")
-    with left:
-        method = page.render_choice("Maps of", list(runs), "way", format_func=lambda m: material.styles[m].label)
-        manipulation = render_sliders()
-    with right:
-        render_result(runs[method], manipulation)
-    page.render_question(
-        "Press *Lift the weak parts*, then *Two levels*. Gap and plateau change a great deal. Which numbers do not, "
-        "and what does that say about a paper that reports a wider plateau?",
-        "**AUC**, the **peak** and the **oracle** stay where they were, but for rounding: gamma and a step "
-        "move "
-        "every value to another place without changing who is above whom. The curve is only stretched along its "
-        "axis. So a "
-        "plateau, or a gap, can be bought without a better map. Look for what cannot be bought: AUC, peak, and "
-        "oracle − peak. *Rescale each map* does change the peak, because it moves images against one another. "
-        "*Know the background* changes everything, and cheats: it needs the ground truth.",
-    )
+    run = material.runs["cam"]
+    figure = data.remember(NAME, material, lambda: build_figure(run))
+    guess = data.remember(f"{NAME}:guess", material, lambda: build_guess(run))
+    is_open = page.render_figure(figure, CONTROLS, guess)
+    page.render_text(
+        "Every pixel of every map is counted again while you drag. The dashed curve is the run as it came, the "
+        "solid one "
+        "the bent run; the shaded band is the **plateau**, the thresholds within one point of the peak; the "
+        "dotted line "
+        f"is the oracle, every image at its own best threshold. Values are counted in steps of {1 / (CELLS - 1):g}.",
+        "A power, a cut or a step moves all values alike and leaves the order of the pixels as it was, so every mask "
+        "that could be had before can still be had, at another threshold. Stretching *each image* moves images against "
+        "one another and may change the peak. The last slider needs the true masks: no method has them.")
+    page.render_answer(is_open, data.remember(f"{NAME}:answer", material, lambda: write_answer(run)))
     page.render_way_on(NAME)
 
 
-def render_sliders() -> Manipulation:
-    """Render the presets and sliders of the manipulation."""
-    with st.container(horizontal=True, gap="small"):
-        for name, values in PRESETS.items():
-            st.button(name, on_click=take, args=(values,), key=f"preset:{name}")
-    return Manipulation(
-        rescale=page.render_slider("Rescale each map to reach 1", 0.0, 1.0, 0.1, "rescale"),
-        gamma=page.render_slider("Gamma (below 1 lifts the weak)", 0.2, 3.0, 0.1, "gamma"),
-        clip=page.render_slider("Clip at", 0.1, 1.0, 0.05, "clip"),
-        sharpness=page.render_slider("Two-level sharpening", 0.0, 40.0, 1.0, "sharpness"),
-        level=page.render_slider("… around", 0.05, 0.95, 0.05, "level"),
-        suppression=page.render_slider("Suppress the true background (cheats)", 0.0, 1.0, 0.1, "suppression"))
+def write_answer(run: Run) -> str:
+    """Write what the buttons do to peak and plateau."""
+    counts = cached.load_counts(run)
+    told = []
+    for name, values in PRESETS.items():
+        curve = count_bent(counts, Manipulation(**values))
+        told.append(f"*{name}*: peak **{curve.max():.1f}**, plateau {measure_plateau(curve):.2f}")
+    return ("; ".join(told) + ". So a wider plateau, or a larger gap, is no proof of better maps. Look for "
+                              "what cannot be "
+            "bought: the peak, AUC, oracle − peak, and a plateau measured in shares of pixels.")
 
 
-def take(values: dict[str, float]) -> None:
-    """Set all sliders: to the values, or to where they have no effect."""
-    for name, neutral in NEUTRAL.items():
-        state.put(name, values.get(name, neutral))
-
-
-def render_result(run, manipulation: Manipulation) -> None:
-    """Render one map before and after, the numbers, and the data set's curve."""
-    image_id = page.render_image_choice(run, "Look at")
-    sample = data.load_sample(run, image_id)
-    bent = manipulate(sample.cam, manipulation, sample.gt)
-    pictures = [("the image", sample.image)] + [
-        (title, charts.overlay_map(sample.image, cam.max(axis=0)))
-        for title, cam in (("before", sample.cam), ("after", bent))]
-    page.render_figure(charts.draw_pictures(pictures, 3, 230), f"{NAME}_maps", "A map before and after")
-    before, after = (data.ask_summary(run, m) for m in (Manipulation(), manipulation))
-    for column, (key, label, factor, form) in zip(st.columns(len(MEASURES)), MEASURES, strict=True):
-        new, old = getattr(after, key) * factor, getattr(before, key) * factor
-        moved = f"{new - old:+{form}}"
-        column.metric(label, format(new, form), moved, delta_color="off", delta_arrow="off", border=True)
-    curves = [
-        Curve(style, summary.thresholds, summary.miou, level=summary.oracle_miou,
-              peak=int((summary.miou == summary.peak_miou).argmax()))
-        for style, summary in ((BEFORE, before), (AFTER, after))]
-    figure = draw_curves(curves, "threshold", "mIoU (%)", state.get("t"))
-    figure.update_layout(height=330)
-    page.render_figure(figure, NAME, "The data set's curve before and after")
-    kept = "keep" if manipulation.keeps_order else "do **not** keep"
-    st.caption(f"{after.images} images, every map counted again at a quarter of its size. These changes {kept} the "
-               f"order "
-               "of values. Dotted: every image at its own best threshold, an oracle.")
-
-
-render()
+if __name__ == "__main__":
+    render()

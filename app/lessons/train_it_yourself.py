@@ -5,114 +5,143 @@ import streamlit as st
 from amn_core.commands.knob import average_measure
 from amn_core.data import load_dataset
 from app import roots, state
-from app.charts import runs as app_charts
 from app.charts.styles import build_styles
-from app.lessons import charts, data, page
+from app.components.job_form import VALUES
+from app.components.lesson import Figure, Guess, Pack, Slider
+from app.lessons import data, page
 
 NAME = "train_it_yourself"
-MEASURES = {
-    "imbalance": "imbalance (CV)", "plateau": "plateau", "peak_miou": "peak mIoU", "gap": "gap", "auc": "AUC",
-}
+MEASURES = {"imbalance": ("imbalance", 1, 0.2), "peak_miou": ("peak mIoU %", 100, 20), "gap": ("gap", 1, 0.2)}
+DRAWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 SHOWN = 4
+TRAINED = 640
+CONTROLS = (Slider("knob", "The knob: how much less the body tells than the part", 0.0, 1.0, 0.05,
+                   ends=("all tells", "part alone")),)
 
 
-def render() -> None:
-    """Render the lesson."""
-    page.render_text(
-        NAME,
-        "A real data set hides cause and effect. In this drawn world exactly **one cue** gives away the class "
-        "of an object, and a **knob** sets which: at 0 it is always the pattern of the whole body, while the head or "
-        "roof is the same for all classes; at 1 it is always that small part, while the pattern is the same for all. "
-        "Turn it and look at the pictures: "
-        "the objects stay where they are.",
-        "Which way will the CAM's imbalance go? Train at two settings from the same start, with nothing but the knob "
-        "changed, and compare.",
-    )
-    knob = page.render_slider("The knob: share of objects that only a small part gives away", 0.0, 1.0, 0.05, "knob")
-    render_scenes(knob)
+def build_figure() -> Figure:
+    """Build the figure: the same scenes at several settings, and what was measured after training."""
+    pack, pictures = Pack(), []
+    for knob in DRAWN:
+        dataset = load_dataset(f"scenes:size=192,n={SHOWN},seed=7,discriminative={knob:.2f}", "val")
+        pictures += [pack.add_picture(dataset.image(image_id)) for image_id in dataset.ids]
     measured = data.load_knob()
+    content = {"drawn": list(DRAWN), "shown": SHOWN, "values": [], "measures": []}
     if measured is not None:
-        render_measured(measured, knob)
-    page.render_question(
-        "Before you train: a CAM that only needs the head, does it find less of the object, or does it find it at a "
-        "lower threshold?",
-        write_answer(measured))
-    render_commands(knob)
-    page.render_way_on(NAME)
+        content |= {"values": measured["values"], "measures": [describe_measure(measured, key) for key in MEASURES]}
+    return Figure("knob", content, pack, pictures)
 
 
-def render_scenes(knob: float) -> None:
-    """Render the same few scenes at a setting of the knob."""
-    dataset = load_dataset(f"scenes:size=192,n={SHOWN},seed=7,discriminative={knob:.2f}", "val")
-    pictures = [
-        (", ".join(dataset.class_names[c] for c in dataset.class_ids(i)), dataset.image(i)) for i in dataset.ids]
-    page.render_figure(
-        charts.draw_pictures(pictures, SHOWN, 250), f"{NAME}_scenes", f"Scenes with the knob at {knob:.2f}")
-
-
-def render_measured(measured: dict, knob: float) -> None:
-    """Render what was measured over the range of the knob: the mean over the seeds."""
-    runs = measured["runs"]
-    methods = list(dict.fromkeys(row["method"] for row in runs))
-    names = {row["method"]: row["name"] for row in runs}
-    styles = dict(zip(methods, build_styles(methods, [names[method] for method in methods]), strict=True))
-    for column, key in zip(st.columns(3), ("imbalance", "plateau", "peak_miou"), strict=True):
-        factor = app_charts.PERCENT if key == "peak_miou" else 1
-        series = [(styles[method], find_means(measured, method, key, factor)) for method in methods]
-        title = MEASURES[key] + (" (%)" if factor != 1 else "")
-        with column:
-            page.render_figure(
-                charts.draw_knob(measured["values"], series, title, knob), f"{NAME}_{key}", f"{title} over the knob")
-    seeds = measured["seeds"]
-    drawn = (f"random seed {seeds[0]}" if len(seeds) == 1
-             else f"means over the random seeds {', '.join(map(str, seeds))}, bars for their range")
-    st.caption(f"{measured['images']} images to measure on, {measured['trained']} to train on, {drawn}. Made by "
-               "`python -m amn_core knob`.")
-
-
-def write_answer(measured: dict | None) -> str:
-    """Write the answer to the question, with what was measured if anything was."""
-    general = (
-        "Look at imbalance, then at the peak. If imbalance rises and the peak stays, the body is still in the map, "
-        "only fainter: another threshold would find it. If the peak falls as well, some of it is lost at every "
-        "threshold. And read the plateau with the peak beside it: a low, flat curve has a wide one.")
-    if measured is None:
-        return general
-    lines = [write_change(measured, method) for method in dict.fromkeys(row["method"] for row in measured["runs"])]
-    return "\n".join([general, "", "Measured from the lowest setting to the highest:", "", *lines, "",
-                      "One training has one random seed: train again, with another, before you believe a small "
-                      "difference."])
-
-
-def write_change(measured: dict, method: str) -> str:
-    """Write what the knob does to one method, as a line of a list."""
-    name = next(row["name"] for row in measured["runs"] if row["method"] == method)
-    parts = []
-    for key, title, factor, form in (("imbalance", "imbalance", 1, ".2f"), ("peak_miou", "peak mIoU", 100, ".1f"),
-                                     ("plateau", "plateau", 1, ".2f")):
-        means = [mean for mean, _, _ in find_means(measured, method, key, factor)]
-        parts.append(f"{title} {means[0]:{form}} to {means[-1]:{form}}")
-    return f"- **{name}**: {', '.join(parts)}"
+def describe_measure(measured: dict, key: str) -> dict:
+    """Describe one measure over the knob: for each method the mean over the seeds, the lowest and the highest."""
+    title, factor, step = MEASURES[key]
+    methods = list(dict.fromkeys(row["method"] for row in measured["runs"]))
+    names = {row["method"]: row["name"] for row in measured["runs"]}
+    series, top = [], 0.0
+    for method, style in zip(methods, build_styles(methods, [names[m] for m in methods]), strict=True):
+        means, low, high = zip(*find_means(measured, method, key, factor), strict=True)
+        top = max(top, *high)
+        series.append({"label": style.label, "colour": style.colour, "dash": [] if style.dash == "solid" else [7, 4],
+                       "means": means, "low": low, "high": high})
+    return {"title": title, "series": series, "range": [0, (top // step + 1) * step]}
 
 
 def find_means(measured: dict, method: str, key: str, factor: float) -> list[tuple[float, float, float]]:
     """Find mean, lowest and highest value of a measure over the seeds, at each setting of the knob."""
     rows = [[row for row in measured["runs"] if row["method"] == method and row["knob"] == value]
             for value in measured["values"]]
-    undefined = (float("nan"),) * 3
-    return [tuple(factor * number for number in average_measure(key, some) or undefined) for some in rows]
+    return [tuple(factor * number for number in average_measure(key, some) or (0.0, 0.0, 0.0)) for some in rows]
+
+
+def build_guess(measured: dict | None) -> Guess | None:
+    """Build the guess: the imbalance of the CAM where the part alone tells the class."""
+    if measured is None:
+        return None
+    means = [mean for mean, _, _ in find_means(measured, "cam", "imbalance", 1)]
+    return Guess(
+        f"Where all of the body tells the class (knob 0), CAM's imbalance is {means[0]:.2f}. What is it at knob "
+        f"1, where "
+        "the part alone does?", 0.0, 1.2, 0.01, round(means[-1], 2),
+        "One cause, and its effect. Measured by training at each setting, with nothing changed but the knob.")
+
+
+def render() -> None:
+    """Render the lesson."""
+    page.render_head(
+        NAME,
+        "A real data set hides cause and effect. In this drawn world a **knob** sets how much less the body of "
+        "an object "
+        "tells of its class than the small part does: the cause of imbalance, on demand.",
+        "Turn the knob and look at coats and builds: the objects stay where they are, the heads stay what they are.")
+    measured = data.load_knob()
+    is_open = render_live(measured)
+    page.render_text(
+        "At 0 each class has its own coat and build: a cat is striped and slim, a cow is patched. At 1 they "
+        "are dealt out "
+        "at random within a family, so the body tells that this is some animal, and the head alone tells which. "
+        "Half-way the body narrows the class down without naming it, as in photographs.",
+        "**Now train.** Choose a setting, train at it and at another, and compare the two. On two idle cores a "
+        "stage takes about two to "
+        "three minutes. Train with a second random seed, too, before you believe a small difference.")
+    render_commands(float(state.get("knob")))
+    page.render_answer(is_open, write_answer(measured))
+    page.render_way_on(NAME)
+
+
+def render_live(measured: dict | None) -> bool:
+    """Render the figure; whether the answer may be told."""
+    figure, guess = build_figure_once(str(roots.REPOSITORY)), build_guess(measured)
+    return page.render_figure(figure, CONTROLS, guess) or guess is None
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def build_figure_once(repository: str) -> Figure:
+    """Build the figure once."""
+    return build_figure()
+
+
+def write_answer(measured: dict | None) -> str:
+    """Write what the knob does, as it was measured."""
+    if measured is None:
+        return "Nothing was measured over the knob yet: `python -m amn_core knob` does."
+    methods = dict.fromkeys(row["method"] for row in measured["runs"])
+    seeds = ", ".join(map(str, measured["seeds"]))
+    return ("From knob 0 to knob 1: " + "; ".join(write_change(measured, method) for method in methods)
+            + f". {measured['images']} images measured, {measured['trained']} trained on, mean of the random "
+              f"seeds {seeds}, "
+            "bars for their range. Made by `python -m amn_core knob`.")
+
+
+def write_change(measured: dict, method: str) -> str:
+    """Write what the knob does to one method."""
+    name = next(row["name"] for row in measured["runs"] if row["method"] == method)
+    parts = []
+    for key, (title, factor, _) in MEASURES.items():
+        means = [mean for mean, _, _ in find_means(measured, method, key, factor)]
+        form = ".1f" if factor != 1 else ".2f"
+        parts.append(f"{title.removesuffix(' %')} {means[0]:{form}} to {means[-1]:{form}}")
+    return f"**{name}** {', '.join(parts)}"
+
+
+def write_spec(knob: float) -> str:
+    """Write the data set that the lesson trains on."""
+    return f"scenes:n={TRAINED},seed=7,discriminative={knob:.2f}"
 
 
 def render_commands(knob: float) -> None:
-    """Render how to train on the scenes: on the screen Train, or on the command line."""
-    st.markdown("**Now train.** On two free cores a stage takes about two minutes.")
-    if (roots.REPOSITORY / "app" / "screens" / "train.py").is_file() and not state.is_classroom():
-        st.page_link("screens/train.py", label="Open the screen Train", icon=":material/model_training:")
-    elif state.is_classroom():
+    """Render how to train on the scenes: on the screen Train, with these settings, or on the command line."""
+    if state.is_classroom():
         st.caption("In a classroom nothing is started from the screen: the teacher, or your own laptop, can.")
-    st.code(f"python -m amn_core reproduce --preset scenes --backbone efficientnet_lite0_small \\\n"
-            f"  --data scenes:size=160,n=640,seed=7,discriminative={knob:.2f} --out runs/knob-{knob:.2f}",
-            language="bash")
+    elif st.button(f"Train at knob {knob:.2f}", icon=":material/model_training:", type="primary"):
+        st.session_state[VALUES] = {
+            "data": write_spec(knob), "kind": "scenes", "train_split": "train", "split": "val", "preset": "scenes",
+            "backbone": "efficientnet_lite0_small"}
+        state.put("job", None)
+        st.switch_page("screens/train.py")
+    st.code(f"python -m amn_core reproduce --preset scenes --backbone efficientnet_lite0_small --data "
+            f"{write_spec(knob)} "
+            f"--out runs/knob-{knob:.2f}", language="bash", wrap_lines=True)
 
 
-render()
+if __name__ == "__main__":
+    render()
