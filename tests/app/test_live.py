@@ -80,6 +80,13 @@ def test_bar_snaps_to_a_peak_and_p_steps_through_the_peaks(open_page, group, run
     page.wait_for_url(f"**t={peak:.3f}**")
 
 
+def expect_count(locator, count):
+    """Wait until so many elements are there."""
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_count(count)
+
+
 def test_keys_count_after_a_click_anywhere_and_a_question_mark_lists_them(open_page, group):
     page = open_bar(open_page, "curves", group, t="0.300")
     page.mouse.click(900, 128)
@@ -88,14 +95,14 @@ def test_keys_count_after_a_click_anywhere_and_a_question_mark_lists_them(open_p
     page.keyboard.press("?")
     assert "next peak" in page.locator(".amn-help").inner_text()
     page.keyboard.press("Escape")
-    assert not page.locator(".amn-help").count()
+    page.locator(".amn-help").wait_for(state="detached")  # its close is an event of its own, after the key
 
 
 def test_run_is_switched_off_in_its_row_and_the_table_is_sorted_by_its_heads(open_page, group):
     page = open_bar(open_page, "curves", group, t="0.300")
     page.locator(".runs .toggle", has_text="AMN without LCM").click()
     page.wait_for_url("**runs=**")
-    assert page.locator(".runs [aria-checked=true]").count() == 2
+    expect_count(page.locator(".runs [aria-checked=true]"), 2)
     page.locator(".runs thead button", has_text="CV").click()
     first = [float(text) for text in page.locator(".runs tbody tr td:nth-child(12)").all_inner_texts()]
     assert first == sorted(first, reverse=True)
