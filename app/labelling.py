@@ -96,7 +96,7 @@ def describe_standing(standing: cached_answers.Standing) -> dict:
     first, last = standing.at(int(bounds.first)), standing.at(int(bounds.last))
     return {
         "thresholds": population.thresholds[population.ends].round(4).tolist(), "answers": n_answers,
-        "miou": ((bounds.curve_low + bounds.curve_high) / 2).round(4).tolist(),
+        "miou": bounds.curve.round(4).tolist(),
         "low": bounds.curve_low.round(4).tolist(), "high": bounds.curve_high.round(4).tolist(),
         "threshold": standing.threshold, "first": first, "last": last, "lost": float(bounds.lost),
         "sentence": write_verdict(standing.threshold, bounds, n_answers),

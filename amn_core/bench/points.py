@@ -1,7 +1,7 @@
 """What a threshold from answers at single pixels costs, over all bundled runs, and whether its intervals hold."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from amn_core.bench.plain_points import simulate_plain
-from amn_core.choosing.points import Bounds, Estimate, bound_points, find_total
+from amn_core.choosing.bounds import Bounds, bound_points
+from amn_core.choosing.points import find_total
 from amn_core.choosing.population import Population, Truth, build_population, build_truth, draw_truth, score_truth
 from amn_core.choosing.priors import Lesson, PointPrior, learn_prior
 from amn_core.choosing.shares import choose_share, find_tolerance
@@ -23,8 +24,7 @@ from amn_core.sweep.protocols import find_protocol
 BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 CHUNK = 100
 ENOUGH = 0.01
-LEAST = 50
-FOLLOWED = 100  # simulations in which one looks after every ten answers; a look costs as much as the answers
+LEAST, STOP = 50, "at the stop"
 REGRET = (("run", "run", "s"), ("rule", "rule", "s"), ("answers", "answers", "d"), ("mean_regret", "points lost", "%"),
           ("p95_regret", "95 of 100", "%"))
 COVER = (
@@ -155,34 +155,43 @@ def measure_coverage(
 ) -> list[dict[str, Any]]:
     """Measure whether intervals hold, the images drawn anew each time: after so many answers, and where one stops.
 
-    In the first simulations one looks after every ten answers, from the fiftieth on, and stops when at most a point is
-    said to be lost.
+    One looks after every ten answers, from the fiftieth on, and stops when at most a point is said to be lost.
     """
     found: dict[str, list[np.ndarray]] = {}
     rng, n_images = np.random.default_rng(config.seed), len(case.counts.image_ids)
     for start in range(0, config.coverage, CHUNK):
         drawn = rng.multinomial(n_images, np.full(n_images, 1 / n_images), min(CHUNK, config.coverage - start))
-        population, truth = draw_truth(case.population, case.truth, drawn.astype(np.float64))
-        has_stopped = np.full(len(drawn), start >= FOLLOWED)
-        for n, given, estimate in simulate(population, truth, prior, max(sizes), rng):
-            if n < LEAST or (n not in sizes and has_stopped.all()):
-                continue
-            bounds = bound_points(estimate, given, rng)
-            held = check_bounds(population, truth, estimate, bounds)
-            stops = ~has_stopped & ((bounds.lost <= ENOUGH) | (n == max(sizes)))
-            has_stopped |= stops
-            if stops.any():
-                found.setdefault("at the stop", []).append(np.r_[held[:, stops], np.full((1, stops.sum()), n)])
-            if n in sizes:
-                found.setdefault(str(n), []).append(np.r_[held, np.full((1, len(drawn)), n)])
-    order = [*map(str, sizes), "at the stop"]
+        for key, held in follow(case, drawn.astype(np.float64), prior, sizes, rng):
+            found.setdefault(key, []).append(held)
+    order = [*map(str, sizes), STOP]
     return [describe_coverage(case.name, key, np.concatenate(found[key], axis=1)) for key in order if key in found]
 
 
-def check_bounds(population: Population, truth: Truth, estimate: Estimate, bounds: Bounds) -> np.ndarray:
+def follow(
+    case: Case, drawn: np.ndarray, prior: PointPrior, sizes: Sequence[int], rng: np.random.Generator
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Follow people on images drawn so often (R, N): what `check_bounds` finds, after so many answers and at the stop,
+    with the number of answers below it."""
+    population, truth = draw_truth(case.population, case.truth, drawn)
+    goes_on = np.full(len(drawn), True)
+    for n, given, estimate in simulate(population, truth, prior, max(sizes), rng):
+        looks = goes_on | (n in sizes)
+        if n < LEAST or not looks.any():
+            continue
+        bounds = bound_points(estimate[looks], given[looks], rng)
+        held = np.r_[check_bounds(population[looks], truth[looks], bounds), np.full((1, looks.sum()), n)]
+        stops = goes_on[looks] & ((bounds.lost <= ENOUGH) | (n == max(sizes)))
+        goes_on[np.flatnonzero(looks)[stops]] = False
+        if stops.any():
+            yield STOP, held[:, stops]
+        if n in sizes:
+            yield str(n), held
+
+
+def check_bounds(population: Population, truth: Truth, bounds: Bounds) -> np.ndarray:
     """Check what bounds say against the ground truth: (6, R), three that hold or not, and three sizes."""
     curve = score_truth(population, truth)
-    at = np.take_along_axis(curve, estimate.index[..., None], axis=-1)[..., 0]
+    at = np.take_along_axis(curve, bounds.index[..., None], axis=-1)[..., 0]
     lost = curve.max(axis=-1) - at
     share = truth.kinds[..., (0, 2)].sum(axis=(-1, -2, -3)) + truth.bare[..., 1:].sum(axis=-1)
     share = share / find_total(population)

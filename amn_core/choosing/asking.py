@@ -5,9 +5,9 @@ import numpy as np
 from amn_core.choosing.points import Estimate, find_pixels
 from amn_core.choosing.population import Population
 
-SPREAD_FIRST = 20
+SPREAD_FIRST = 10
 SHARE = 0.7
-REACH = 0.1
+REACH = 0.04
 FEWEST = 1 / 3
 
 
@@ -24,6 +24,15 @@ def find_chances(population: Population, estimate: Estimate | None, n_answers: i
     if estimate is None or n_answers < SPREAD_FIRST:
         return spread
     return (1 - SHARE) * spread + SHARE * aim_chances(population, estimate)
+
+
+def expect_chances(population: Population, estimate: Estimate, n_answers: np.ndarray) -> np.ndarray:
+    """Expect the mean chance with which each class and level was asked about in all answers so far: (..., S, G).
+
+    As if the questions after the first ones had been aimed by what is known now.
+    """
+    first = (SPREAD_FIRST / np.maximum(n_answers, SPREAD_FIRST))[..., None, None]
+    return first * spread_chances(population) + (1 - first) * find_chances(population, estimate, SPREAD_FIRST)
 
 
 def spread_chances(population: Population) -> np.ndarray:

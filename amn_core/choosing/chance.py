@@ -44,10 +44,25 @@ class Curves:
     pull: np.ndarray
     rest: np.ndarray
 
+    def __getitem__(self, trials) -> "Curves":
+        """Take some of the trials that the first axis holds."""
+        parts = (self.shared, self.own, self.spread, self.pull, self.rest)
+        return Curves(self.prior, *(part[trials] for part in parts))
+
     @property
     def knots(self) -> np.ndarray:
         """Log odds at the knots where belief is highest, monotone: (..., S, K)."""
         return make_monotone(self.prior.mean + self.shared[..., None, :] + self.own)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of each curve at the knots: (..., S, K, K)."""
+        own = np.eye(self.pull.shape[-1]) - self.pull
+        return self.rest + own @ self.spread[..., None, :, :] @ np.swapaxes(own, -1, -2)
+
+    def chances(self, basis: np.ndarray) -> np.ndarray:
+        """Chances (..., S, G) where belief is highest, at ranks by their basis (G, K)."""
+        return squash(self.knots @ basis.T)
 
 
 def build_basis(ranks: np.ndarray) -> np.ndarray:

@@ -43,6 +43,10 @@ class Population:
     averaging: str
     level_of_bin: np.ndarray
 
+    def __getitem__(self, trials) -> "Population":
+        """Take some of the draws that the first axis holds."""
+        return replace(self, pixels=self.pixels[trials], bare=self.bare[trials])
+
     @property
     def is_kept(self) -> np.ndarray:
         """Whether each strongest class is averaged over: (S,)."""
@@ -61,6 +65,10 @@ class Truth:
     kinds: np.ndarray
     named: np.ndarray
     bare: np.ndarray
+
+    def __getitem__(self, trials) -> "Truth":
+        """Take some of the images, or draws of them, that the first axis holds."""
+        return Truth(self.kinds[trials], self.named[trials], self.bare[trials])
 
 
 def build_population(counts: Counts, averaging: str = "union", classes=None, levels: int = LEVELS) -> Population:

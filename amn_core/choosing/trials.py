@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amn_core.choosing.asking import draw_cells, find_chances
+from amn_core.choosing.bounds import settle_index
 from amn_core.choosing.points import (
     GROUND,
     OTHER,
@@ -21,6 +22,7 @@ from amn_core.choosing.population import Population, Truth
 
 BATCH = 10
 STEPS = 3
+DRAWS = 40
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,6 @@ def simulate_regret(
         sizes: increasing multiples of ten. curve: (T,) mIoU on the images scored, by the run's own thresholds.
     """
     index = np.stack([
-        population.ends[estimate.index]
+        population.ends[settle_index(estimate, rng, DRAWS)]
         for n, _, estimate in simulate(population, truth, prior, max(sizes), rng, manner) if n in sizes])
     return index, curve.max() - curve[index]

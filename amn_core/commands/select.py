@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.choosing.bounds import settle_index
 from amn_core.choosing.budget import SIZES, Budget, build_folds, score_budget
 from amn_core.choosing.placing import place_answers
 from amn_core.choosing.point_budget import SIZES as POINT_SIZES
@@ -132,7 +133,8 @@ def choose_answered(run: Run, counts: Counts, entries: Sequence[Entry], averagin
     if not placed.entries:
         raise ValueError(f"{run.path}: none of {len(entries)} answers is about its images ({run.meta['data']}, "
                          f"{run.meta['split']}); answer some on the screen Label")
-    index = population.ends[estimate_points(population, placed.answers, DEFAULT).index]
+    estimate = estimate_points(population, placed.answers, DEFAULT)
+    index = population.ends[settle_index(estimate, np.random.default_rng(0))]
     return Choice("answers", f"{len(placed.entries)} answers at pixels", f"points:{len(placed.entries)}", "ours",
                   "data set", np.asarray(index))
 

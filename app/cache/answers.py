@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from amn_core.choosing.bounds import Bounds, bound_points
 from amn_core.choosing.placing import Placed, place_answers, see_maps
-from amn_core.choosing.points import Bounds, Estimate, bound_points, estimate_points
+from amn_core.choosing.points import Estimate, estimate_points
 from amn_core.choosing.population import Population, build_population
 from amn_core.choosing.priors import DEFAULT
 from amn_core.constants import DEFAULT_THRESHOLDS
@@ -28,7 +29,7 @@ class Standing:
     @property
     def threshold(self) -> float:
         """The chosen threshold."""
-        return self.at(int(self.estimate.index))
+        return self.at(int(self.bounds.index))
 
     def at(self, level: int) -> float:
         """Find the threshold at the end of a level."""

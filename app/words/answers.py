@@ -1,9 +1,9 @@
 """Words for a threshold from points: what is chosen, how sure it is, and when to stop; no Streamlit."""
 
-from amn_core.choosing.points import Bounds
+from amn_core.choosing.bounds import Bounds
 
 ENOUGH = 0.01
-POWER = 4 / 3  # the bound falls about as answers to the power of −3/4: seen in simulations on the bundled runs
+POWER = 5 / 3  # the bound falls about as answers to the power of −3/5: seen in simulations on the bundled runs
 SECONDS = 2.0
 
 

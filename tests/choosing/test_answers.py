@@ -9,8 +9,9 @@ import pytest
 from amn_core.bench.points import BUNDLED
 from amn_core.choosing import placing
 from amn_core.choosing.asking import find_chances
+from amn_core.choosing.bounds import bound_points
 from amn_core.choosing.placing import discount, draw_question, find_places, mark_run, place_answers, see_maps
-from amn_core.choosing.points import GROUND, OTHER, OWN, UNSURE, bound_points, estimate_points
+from amn_core.choosing.points import GROUND, OTHER, OWN, UNSURE, estimate_points
 from amn_core.choosing.population import build_population
 from amn_core.choosing.priors import DEFAULT
 from amn_core.commands.select import SelectConfig, select

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from amn_core.choosing import points, trials
+from amn_core.choosing import bounds, points, trials
 from amn_core.choosing.asking import find_chances
+from amn_core.choosing.bounds import bound_points, find_influence
 from amn_core.choosing.chance import KNOTS, CurvePrior, build_basis, fit_curves, make_monotone, squash
-from amn_core.choosing.points import OTHER, OWN, UNSURE, Answers, bound_points, estimate_points, find_influence
+from amn_core.choosing.points import OTHER, OWN, UNSURE, Answers, estimate_points
 from amn_core.choosing.population import build_population, build_truth, draw_truth, score_levels, score_truth
 from amn_core.choosing.priors import DEFAULT, Lesson, build_prior, learn_prior
 from amn_core.choosing.shares import choose_share, find_tolerance, parse_share
@@ -115,8 +116,8 @@ def test_corrected_miou_is_right_on_average_whatever_the_prior_says(drawn):
     rng = np.random.default_rng(3)
     *_, (_, given, estimate) = trials.simulate(population, truth, wrong, 200, rng)
     bounds = bound_points(estimate, given, rng, draws=20)
-    at = np.take_along_axis(score_truth(population, truth), estimate.index[:, None], axis=1)[:, 0]
-    expected = np.take_along_axis(estimate.miou, estimate.index[:, None], axis=1)[:, 0]
+    at = np.take_along_axis(score_truth(population, truth), bounds.index[:, None], axis=1)[:, 0]
+    expected = np.take_along_axis(estimate.miou, bounds.index[:, None], axis=1)[:, 0]
     assert abs((bounds.miou - at).mean()) < abs((expected - at).mean()) / 3
 
 
@@ -126,14 +127,14 @@ def measure(drawn, seed=4):
     rng = np.random.default_rng(seed)
     *_, (_, given, estimate) = trials.simulate(population, truth, DEFAULT, 100, rng)
     bounds, curve = bound_points(estimate, given, rng, draws=60), score_truth(population, truth)
-    at = np.take_along_axis(curve, estimate.index[:, None], axis=1)[:, 0]
+    at = np.take_along_axis(curve, bounds.index[:, None], axis=1)[:, 0]
     return ((bounds.miou_low <= at) & (at <= bounds.miou_high)).mean(), (curve.max(axis=1) - at <= bounds.lost).mean()
 
 
 def test_intervals_hold_and_narrower_ones_would_not(drawn, monkeypatch):
     miou, lost = measure(drawn)
     assert miou >= 0.88 and lost >= 0.88
-    monkeypatch.setattr(points, "WIDTH", 0.4)
+    monkeypatch.setattr(bounds, "NORMAL", 0.8)
     assert measure(drawn)[0] < 0.88
 
 
@@ -204,3 +205,30 @@ def test_share_takes_the_threshold_with_that_share_of_foreground(counts):
     for wrong in ("share", "share:2", "otsu:0.3"):
         with pytest.raises(ValueError, match="between 0 and 1"):
             parse_share(wrong)
+
+
+def test_expected_moments_are_those_of_drawn_answers(drawn):
+    population, truth = drawn[0][:1], drawn[1][:1]
+    *_, (_, _, estimate) = trials.simulate(population, truth, DEFAULT, 50, np.random.default_rng(0))
+    pixels = points.find_pixels(population, estimate.own.knots, estimate.other.knots)
+    influence = find_influence(estimate, *pixels)
+    asked = find_chances(population, estimate, 50)
+    square, cube = bounds.expect_moments(population, pixels, influence, asked, np.array(2.0))
+    kinds = np.stack([pixels[0], population.pixels - sum(pixels), pixels[1]], axis=-1)
+    believed = replace(truth, kinds=kinds, named=truth.named + 1e-9)
+    many = trials.add_answers(
+        points.start_answers((1,)), population, believed, asked, np.random.default_rng(1), n=200_000)
+    terms = bounds.find_terms(estimate, many, influence)[0]
+    assert terms.mean() == pytest.approx(0, abs=4 * terms.std() / np.sqrt(len(terms)))
+    assert (terms**2).mean() / 2 == pytest.approx(square[0], rel=0.05)
+    assert (terms**3).mean() / 4 == pytest.approx(cube[0], rel=0.3) and cube[0] < 0
+
+
+def test_draws_in_blocks_are_as_many_trials(drawn):
+    population, truth = drawn
+    *_, (_, _, estimate) = trials.simulate(population, truth, DEFAULT, 20, np.random.default_rng(0))
+    scores = bounds.draw_scores(estimate, 30, np.random.default_rng(2))
+    assert scores.shape == (30, *estimate.miou.shape)
+    alone = bounds.draw_scores(estimate[:bounds.BLOCK], 30, np.random.default_rng(2))
+    np.testing.assert_array_equal(scores[:, :bounds.BLOCK], alone)
+    np.testing.assert_allclose(scores.mean(axis=0), estimate.miou, atol=0.15)
