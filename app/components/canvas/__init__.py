@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from amn_core.presets import TWO_CUTS
 from app import state
 from app.charts.colour_maps import COLOUR_MAPS
 from app.components.live import read_scripts
 
 HERE = Path(__file__).parent
-SCRIPTS = ("model.js", "paint.js", "refined_layer.js", "stage.js", "instrument.js", "readout.js", "controls.js",
-           "main.js")
+SCRIPTS = ("model.js", "paint.js", "refined_layer.js", "stage.js", "instrument.js", "readout.js", "two_cuts.js",
+           "controls.js", "main.js")
 STEPS = 200
 VIEW = ("layer", "colours", "opacity", "contour", "truth", "class", "swipe", "anchor", "contrast", "palette")
 CHOICES = {
@@ -51,7 +52,7 @@ def render_canvas(
         revision: changes whenever they do. reserve: pixels of the window to leave free below.
         on_release: called after the view was stored.
     """
-    described = {**meta, "reserve": reserve, "revision": revision, "start": get_start(key)}
+    described = {**meta, "reserve": reserve, "revision": revision, "start": get_start(key), "cuts": describe_cuts()}
 
     def take_view() -> None:
         store_view(st.session_state[key].view)
@@ -60,6 +61,12 @@ def render_canvas(
             on_release()
 
     _mount(key=key, data={"meta": described, "blob": blob}, height="content", on_view_change=take_view)
+
+
+def describe_cuts() -> list[dict[str, Any]]:
+    """Describe the pairs of cuts in use, both as thresholds by index."""
+    return [{"label": one.label, "source": one.source, "high": round(one.high * STEPS), "low": round(one.low * STEPS)}
+            for one in TWO_CUTS.values()]
 
 
 def get_start(key: str) -> dict[str, Any]:

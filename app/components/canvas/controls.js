@@ -5,7 +5,7 @@ const LAYER_HELP = {
   heat: "Activation of the strongest class, or of one class",
   mask: "What is called foreground at the threshold",
   errors: "Right and wrong pixels at the threshold",
-  seed: "Confident foreground, confident background and the unsure band between two thresholds",
+  seed: "Two cuts: foreground above the high one, background up to the low one, unsure (255) in the band between",
   crf: "The mask at the threshold, refined by a dense CRF; the nearest of 51 thresholds while dragging",
   pamr: "The mask at the threshold, refined by PAMR; the nearest of 51 thresholds while dragging",
   photo: "Nothing over the photograph",
@@ -24,6 +24,7 @@ function buildControls(app) {
   app.find(".contrast").onchange = () => app.send();
   app.find(".palette").onchange = (event) => app.change({ palette: event.target.value });
   app.find(".class").onchange = (event) => app.change({ class: event.target.value });
+  buildPairs(app);
   for (const name of TOGGLES) app.find(`button.${name}`).onclick = () => app.change({ [name]: !app.view[name] });
   for (const button of app.root.querySelectorAll("[data-step]")) button.onclick = () => app.step(Number(button.dataset.step));
   for (const button of app.root.querySelectorAll("[data-zoom]")) button.onclick = () => app.zoomBy(button.dataset.zoom);
@@ -49,6 +50,7 @@ function updateControls(app) {
   for (const name of TOGGLES) app.find(`button.${name}`).setAttribute("aria-pressed", String(view[name]));
   app.find("button.truth").disabled = !model.hasTruth;
   app.find("button.swipe").disabled = model.methods.length - view.hidden.length < 2;
+  app.find(".of-seed").classList.toggle("unused", view.layer !== "seed");
   for (const part of app.root.querySelectorAll(".of-heat")) part.classList.toggle("unused", view.layer !== "heat");
   app.find(".opacity").value = view.opacity;
   app.find(".contrast").value = view.contrast;

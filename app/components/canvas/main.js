@@ -12,7 +12,7 @@ class Canvas {
     this.panels = [];
     this.lastSent = "";
     this.bench = getBench();
-    this.bar = new ThresholdBar(root.querySelector(".place"), this.bench, () => this.send());
+    this.bar = new ThresholdBar(root.querySelector(".place"), this.bench, () => this.send(), (low) => this.moveThreshold("low", low));
     this.follow = (event) => this.takeMove(event.detail);
     this.released = (event) => { if (STEPS_OF_KEYS[event.detail]) this.send(); };
     this.placed = () => { if (this.model) updatePlace(this); };

@@ -25,6 +25,7 @@ function buildReadout(app) {
 }
 
 function buildScores(app) {
+  if (isTwoCuts(app)) return buildPairScores(app);
   const table = app.find(".scores");
   const truth = app.model.hasTruth;
   table.caption.textContent = truth ? scoreTitle(app) : "Share of the image called foreground, %";
@@ -62,6 +63,8 @@ function buildToggle(app, method, i) {
 }
 
 function updateScores(app) {
+  updatePairs(app);
+  if (isTwoCuts(app)) return updatePairScores(app);
   app.scoreHead.textContent = isRefined(app.view) ? `After ${REFINED[app.view.layer]}` : `At ${app.threshold(app.view.t)}`;
   app.scoreRows.forEach((row, i) => updateScoreRow(app, row, app.model.methods[i]));
   for (const panel of app.panels) updateCaption(app, panel);
@@ -149,7 +152,7 @@ function updateValueRow(app, method, cells, p) {
 
 const LEGENDS = {
   errors: [["hit", "Right"], ["fp", "False positive"], ["fn", "False negative (striped)"], ["confused", "Other class"]],
-  seed: [["fg", "Confident foreground"], ["bg", "Confident background"], ["unsure", "Unsure (striped)"]],
+  seed: [["fg", "Foreground, sure"], ["bg", "Background, sure"], ["unsure", "Unsure: ignored, 255 (striped)"]],
 };
 
 function updateLegend(app) {

@@ -12,9 +12,9 @@ function add(parent, tag, className, text) {
 }
 
 class ThresholdBar {
-  // release: called when the hand lets go, and after a key.
-  constructor(host, bench, release) {
-    Object.assign(this, { host, bench, release, peaks: [] });
+  // release: called when the hand lets go, and after a key. moveLow: called with the low cut while it is dragged.
+  constructor(host, bench, release, moveLow = null) {
+    Object.assign(this, { host, bench, release, moveLow, low: null, peaks: [] });
     host.classList.add("threshold");
     this.value = add(host, "output", "threshold-value");
     this.track = add(host, "div", "threshold-track");
@@ -26,12 +26,17 @@ class ThresholdBar {
     this.bands = add(track, "div", "threshold-bands");
     add(track, "div", "threshold-line");
     this.ticks = add(track, "div", "threshold-ticks");
+    this.unsure = add(track, "div", "threshold-unsure");
     this.handle = add(track, "div", "threshold-handle");
+    this.lowHandle = add(track, "div", "threshold-low");
+    this.lowHandle.title = "Low cut: background up to here, unsure from here to the threshold";
     this.scale = add(track, "div", "threshold-scale");
     for (const share of SCALE) add(this.scale, "span", "", share.toFixed(1)).style.left = `${share * 100}%`;
     this.follow = (event) => this.show(event.detail);
     bench.addEventListener("move", this.follow);
     this.listen();
+    this.listenToLow();
+    this.showLow(null);
   }
 
   // peaks: {index, label, colour, text}. plateaus: {from, to, label, colour}, thresholds by index.
@@ -72,9 +77,32 @@ class ThresholdBar {
     const text = this.write(index);
     this.value.textContent = text;
     this.handle.style.left = `${this.place(index)}%`;
+    if (this.low !== null) this.showLow(Math.min(this.low, index));
     const here = this.peaks.filter((peak) => peak.index === index).map((peak) => peak.label);
     this.track.setAttribute("aria-valuenow", text);
     this.track.setAttribute("aria-valuetext", here.length ? `${text}, the peak of ${here.join(" and ")}` : text);
+  }
+
+  // The low cut of two, with the band of unsure pixels up to the threshold; null where there is one cut.
+  showLow(low) {
+    this.low = low;
+    this.unsure.hidden = this.lowHandle.hidden = low === null;
+    if (low === null) return;
+    this.lowHandle.style.left = this.unsure.style.left = `${this.place(low)}%`;
+    this.unsure.style.width = `${Math.max(0, this.place((this.bench.index ?? low) - low))}%`;
+  }
+
+  listenToLow() {
+    const { lowHandle } = this;
+    lowHandle.onpointerdown = (event) => {
+      event.stopPropagation();
+      lowHandle.setPointerCapture(event.pointerId);
+    };
+    lowHandle.onpointermove = (event) => {
+      event.stopPropagation();
+      if (lowHandle.hasPointerCapture(event.pointerId)) this.moveLow?.(Math.round(this.indexAt(event)));
+    };
+    lowHandle.onpointerup = (event) => { event.stopPropagation(); this.release(); };
   }
 
   indexAt(event) {
