@@ -74,7 +74,7 @@ def test_label_says_what_is_missing(open_app, monkeypatch, tmp_path):
 
 def test_words_say_when_to_stop():
     assert "enough" in write_stop(0.009, 50)
-    assert write_stop(0.02, 100, seconds=2) == "about 150 more answers, 5 minutes, until at most a point is lost"
+    assert write_stop(0.02, 100, seconds=2) == "about 220 more answers, 7 minutes, until at most a point is lost"
 
 
 def press_right_key(page, scenes):
