@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from amn_core.figures.captions import Caption
 from amn_core.figures.curves import PERCENT
-from amn_core.figures.material import Material, describe_images, describe_protocol
+from amn_core.figures.material import Material, write_caption
 from amn_core.figures.styles import NEUTRAL, add_legend, build_figure
 from amn_core.sweep import Counts
 from amn_core.sweep.confusion import divide, find_classes, score_confusion, score_iou
@@ -28,7 +29,7 @@ def score_at(counts: Counts, index: int) -> np.ndarray:
     return score_iou(score_confusion(counts)[index])
 
 
-def draw_classes(material: Material) -> tuple[Figure, str]:
+def draw_classes(material: Material) -> tuple[Figure, Caption]:
     """Draw the IoU of each class for each run as bars; returns its caption too."""
     config, page = material.config, material.page
     rows, n = find_rows(material), len(material.sources)
@@ -47,8 +48,7 @@ def draw_classes(material: Material) -> tuple[Figure, str]:
     finish_bars(axes, names, is_upright, "IoU (%)")
     add_legend(figure, [Patch(facecolor=s.look.colour, hatch=s.look.hatch, edgecolor="white", label=s.look.label)
                         for s in material.sources])
-    return figure, (f"IoU of each class, {material.threshold_note}. {describe_protocol(material)} "
-                    f"{describe_images(material)}")
+    return figure, write_caption(material, f"IoU of each class, {material.threshold_note}.", material.choice_note)
 
 
 def finish_bars(axes, names: list[str], is_upright: bool, title: str) -> None:
@@ -64,7 +64,7 @@ def finish_bars(axes, names: list[str], is_upright: bool, title: str) -> None:
         axes.grid(axis="x")
 
 
-def draw_differences(material: Material) -> tuple[Figure, str]:
+def draw_differences(material: Material) -> tuple[Figure, Caption]:
     """Draw by how much the IoU of each class differs between the last run and the first; returns its caption too.
 
     Raises:
@@ -87,9 +87,9 @@ def draw_differences(material: Material) -> tuple[Figure, str]:
     axes.axvline(0, color=NEUTRAL, linewidth=page.line / 2)
     names = [material.sources[0].counts.class_names[c] for c in rows[order]]
     finish_bars(axes, names, False, f"IoU of {last.label} less {first.label} (points)")
-    note = f" Lines: paired {material.interval_note}, at fixed thresholds." * config.intervals
-    return figure, (f"Difference in IoU of each class, {last.label} less {first.label}; {material.threshold_note}."
-                    f"{note} {describe_protocol(material)} {describe_images(material)}")
+    note = f"Lines: paired {material.interval_note}, at fixed thresholds." * config.intervals
+    text = f"Difference in IoU of each class, {last.label} less {first.label}; {material.threshold_note}."
+    return figure, write_caption(material, text, note, material.choice_note)
 
 
 def compare_classes(material: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

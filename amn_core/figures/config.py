@@ -46,6 +46,8 @@ FIGURES = {
                         suffixes=(".tex", ".md", ".csv")),
     "report": Kind("Report", "amn_core.figures.report:build_report", suffixes=(".html",)),
 }
+DRAWN = tuple(name for name, kind in FIGURES.items() if ".pdf" in kind.suffixes and name != "grid")
+NAMED = tuple(name for name in FIGURES if name != "report")
 PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
 LAYERS = ("photo", "truth", "map", "mask", "contour", "errors")
 RULES = ("largest-regret", "median", "random", "chosen")
@@ -70,6 +72,11 @@ class FigureConfig:
     record: str = option("", "record, or a file that holds one, from which to make the same bytes", flag="--from")
     preset: str = option("cvpr-column", "page that it is for: sizes and fonts", choices=PRESETS)
     width: float | None = option(None, "width in inches; by default that of the preset")
+    names: str = choose("", "names of the runs, separated by semicolons, in their order; empty to keep one", *NAMED)
+    colours: str = choose("", "colours of the runs, of CSS or #RRGGBB, separated by commas, in their order; empty to "
+                          "keep one", *NAMED)
+    xlabel: str = choose("", "other titles of the horizontal axes, separated by semicolons, from the first on", *DRAWN)
+    ylabel: str = choose("", "other titles of the vertical axes, likewise", *DRAWN)
     height: float | None = option(None, "height in inches; by default one that fits")
     dpi: int = option(300, "resolution of pictures inside, and of PNG")
     protocol: str = option("", "averaging rule: irn, seam or toco; by default that of the runs",

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.curves import build_handle
-from amn_core.figures.styles import NEUTRAL, PAGES, Look, Page, add_legend, build_figure, build_looks
+from amn_core.figures.styles import NEUTRAL, Look, Page, add_legend, build_figure, build_looks, choose_page, restyle
 from amn_core.formats.consequences import Consequence, load_consequences
 
 PERCENT = 100.0
@@ -22,12 +23,13 @@ def load_results(config: FigureConfig, places: tuple[str, ...] = ()) -> list[Con
     return [one for path in paths for one in load_consequences(path)]
 
 
-def draw_consequence(config: FigureConfig, results: Sequence[Consequence]) -> tuple[Figure, str]:
+def draw_consequence(config: FigureConfig, results: Sequence[Consequence]) -> tuple[Figure, Caption]:
     """Draw both curves of each run, masks dashed and networks solid, with intervals; returns its caption too."""
-    page = replace(PAGES[config.preset], width=config.width or PAGES[config.preset].width)
+    page = choose_page(config.preset, config.width)
     figure = build_figure(page, config.height or page.width * (0.75 if not page.is_wide else 0.5))
     axes = figure.add_subplot()
     looks = build_looks([one.method for one in results], [one.name for one in results])
+    looks = restyle(looks, config.names, config.colours)
     for one, look in zip(results, looks, strict=True):
         draw_pair(axes, one, look, page, config.intervals)
     axes.set(xlabel="threshold of the masks", ylabel="mIoU (%)")
@@ -36,7 +38,7 @@ def draw_consequence(config: FigureConfig, results: Sequence[Consequence]) -> tu
     kinds = [Line2D([], [], color=NEUTRAL, linestyle=line, label=label)
              for line, label in (("--", "masks"), ("-", "network"))]
     add_legend(figure, [*(build_handle(replace(look, line="-"), page) for look in looks), *kinds])
-    return figure, caption_consequence(results)
+    return figure, caption_consequence(results, looks)
 
 
 def draw_pair(axes: Axes, one: Consequence, look: Look, page: Page, has_intervals: bool) -> None:
@@ -60,24 +62,24 @@ def to_percent(values: Sequence[float | None]) -> np.ndarray:
     return np.array([np.nan if value is None else value * PERCENT for value in values])
 
 
-def caption_consequence(results: Sequence[Consequence]) -> str:
+def caption_consequence(results: Sequence[Consequence], looks: Sequence[Look]) -> Caption:
     """Write the caption: where masks and networks are best, in words."""
     parts = ["mIoU of the masks (dashed, hollow) against their threshold, and of the same segmentation network trained "
              "on them (solid); every threshold is trained alike."]
-    parts += [describe_best(one) for one in results]
+    parts += [describe_best(one, look.label) for one, look in zip(results, looks, strict=True)]
     if any(one.peak is not None for one in results):
         parts.append("Dotted: where the unrefined maps score best.")
     has_intervals = any(low is not None for one in results for low in one.masks_low)
     seeds = max(len(scores) for one in results for scores in one.networks)
-    parts.append("Bands: 95 % bootstrap intervals over images" + f", of the mean of {seeds} seeds." * (seeds > 1)
-                 + "." * (seeds == 1) if has_intervals else "Bands: from the worst to the best seed.")
-    return " ".join(parts)
+    mean = f", of the mean of {seeds} seeds" * (seeds > 1)
+    return Caption(" ".join(parts), f"Bands: 95 % bootstrap intervals over images{mean}." if has_intervals else
+                   "Bands: from the worst to the best seed.")
 
 
-def describe_best(one: Consequence) -> str:
+def describe_best(one: Consequence, name: str) -> str:
     """Describe where the masks and the networks of a run are best."""
     masks, network = to_percent(one.masks), to_percent(one.network)
-    text = f"{one.name}: masks {np.nanmax(masks):.1f} % at {one.thresholds[int(np.nanargmax(masks))]:.3f}"
+    text = f"{name}: masks {np.nanmax(masks):.1f} % at {one.thresholds[int(np.nanargmax(masks))]:.3f}"
     if np.isnan(network).all():
         return f"{text}, no network yet."
     return (f"{text}, network {np.nanmax(network):.1f} % at {one.thresholds[int(np.nanargmax(network))]:.3f}, within "

@@ -1,6 +1,6 @@
 """Curves: mIoU against the threshold, a training over its epochs, and what labelled images buy."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,20 @@ from matplotlib.lines import Line2D
 
 from amn_core.choosing.budget import build_folds, score_budget
 from amn_core.constants import METHOD_LABELS, METHODS
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FigureConfig
-from amn_core.figures.material import Material, Source, describe_images, describe_protocol
-from amn_core.figures.styles import NEUTRAL, PAGES, Look, Page, add_legend, build_figure, build_looks
+from amn_core.figures.material import PEAKS, Material, Source, write_caption
+from amn_core.figures.styles import (
+    NEUTRAL,
+    Look,
+    Page,
+    add_legend,
+    build_figure,
+    build_looks,
+    choose_page,
+    restyle,
+    set_root_scale,
+)
 from amn_core.formats.files import read_json
 from amn_core.formats.trainings import load_probe, read_metrics
 from amn_core.sweep import score_miou
@@ -22,7 +33,7 @@ PERCENT = 100.0
 MARKS = 7
 
 
-def draw_miou(material: Material) -> tuple[Figure, str]:
+def draw_miou(material: Material) -> tuple[Figure, Caption]:
     """Draw mIoU against the threshold: intervals, peaks, plateaus and per-image oracles; returns its caption too."""
     config, page = material.config, material.page
     figure = build_figure(page, config.height or page.width * (0.70 if not page.is_wide else 0.5))
@@ -118,7 +129,7 @@ def finish_miou(axes: Axes, material: Material) -> None:
     axes.grid(axis="y")
 
 
-def caption_miou(material: Material) -> str:
+def caption_miou(material: Material) -> Caption:
     """Write the caption of the curves: the peaks in words, then what the marks mean."""
     peaks = "; ".join(f"{s.look.label} {s.summary.peak_miou * PERCENT:.1f} % at {s.summary.peak_threshold:.3f}"
                       for s in material.sources if not s.run.is_masks)
@@ -127,15 +138,15 @@ def caption_miou(material: Material) -> str:
     config = material.config
     axis = "the share of pixels called foreground" if config.axis == "share" else "the threshold"
     parts = [f"mIoU against {axis}."]
-    parts += [f"Large marks: peaks, chosen on the ground truth of these images ({peaks})."] * bool(peaks)
+    parts += [f"Large marks: peaks ({peaks})."] * bool(peaks)
     parts += [f"Finished masks, which have no threshold: {masks}."] * bool(masks)
     parts += ["Thick: plateaus, mIoU within one point of the peak."] * config.plateau
     parts += ["Dotted: every image at its own best threshold."] * config.oracle
-    parts += [f"Bands: {material.interval_note}."] * config.intervals
-    return " ".join([*parts, describe_protocol(material), describe_images(material)])
+    band = f"Bands: {material.interval_note}." * config.intervals
+    return write_caption(material, " ".join(parts), PEAKS * bool(peaks), band)
 
 
-def draw_budget(material: Material) -> tuple[Figure, str]:
+def draw_budget(material: Material) -> tuple[Figure, Caption]:
     """Draw what a threshold chosen on n labelled images costs on others; returns its caption too."""
     config, page = material.config, material.page
     folds = build_folds(len(material.image_ids))
@@ -154,15 +165,17 @@ def draw_budget(material: Material) -> tuple[Figure, str]:
         axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markeredgecolor="white",
                   markeredgewidth=page.line / 4, markersize=1.3 * page.marker)
     axes.set(xscale="log", xlabel="labelled images", ylabel="regret (points of mIoU)")
+    set_root_scale(axes.yaxis, axes.get_ylim()[1])
     axes.set_xticks(budget.sizes, [str(n) for n in budget.sizes])
     axes.minorticks_off()
     axes.set_ylim(bottom=0)
     axes.grid(axis="y")
     add_legend(figure, [build_handle(source.look, page) for source in material.sources])
-    bars = f" Bars: {100 * config.level:g} % over draws and resampled images." * config.intervals
-    return figure, (f"Points of mIoU lost by a threshold that was chosen on n labelled images of one half, scored on "
-                    f"the other half, both ways round; mean of {config.resamples} draws, seed {config.seed}.{bars} "
-                    f"{describe_protocol(material)} {describe_images(material)}")
+    bars = f"Bars: {100 * config.level:g} % over draws and resampled images." * config.intervals
+    text = ("Regret of a threshold that was chosen on n labelled images: points of mIoU below the best threshold. "
+            "The axis rises with the square root.")
+    return figure, write_caption(material, text, f"Chosen on one half of the images, scored on the other, both ways "
+                                 f"round; mean of {config.resamples} draws, seed {config.seed}.", bars)
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ def load_trainings(config: FigureConfig, places: tuple[str, ...] = ()) -> list[T
     methods = [read_method(path) for path in paths]
     labels = [METHOD_LABELS[m] if methods.count(m) == 1 else f"{METHOD_LABELS[m]} ({path.name})"
               for m, path in zip(methods, paths, strict=True)]
-    looks = build_looks(methods, labels)
+    looks = restyle(build_looks(methods, labels), config.names, config.colours)
     return [load_training(path, look) for path, look in zip(paths, looks, strict=True)]
 
 
@@ -211,9 +224,9 @@ def load_training(path: Path, look: Look) -> Training:
     return Training(path, look, entries, epochs, peaks)
 
 
-def draw_training(config: FigureConfig, trainings: list[Training]) -> tuple[Figure, str]:
+def draw_training(config: FigureConfig, trainings: list[Training]) -> tuple[Figure, Caption]:
     """Draw the loss of trainings over their epochs, and below it the peak mIoU of those that have a probe."""
-    page = replace(PAGES[config.preset], width=config.width or PAGES[config.preset].width)
+    page = choose_page(config.preset, config.width)
     has_probe = any(training.epochs for training in trainings)
     height = config.height or page.width * (0.62 if not page.is_wide else 0.4) * (1.6 if has_probe else 1)
     figure = build_figure(page, height)
@@ -244,9 +257,9 @@ def draw_loss(axes: Axes, training: Training, number: int, page: Page) -> None:
               markevery=(number * step // 3 + step // 4, step), markeredgewidth=page.line / 4)
 
 
-def caption_training(trainings: list[Training], has_probe: bool) -> str:
+def caption_training(trainings: list[Training], has_probe: bool) -> Caption:
     """Write the caption of the trainings."""
     steps = ", ".join(f"{t.look.label} {t.entries[-1]['step']} of {t.entries[-1]['steps']} steps" for t in trainings)
     probe = " Below: highest mIoU over thresholds on the probe images, at one scale." * has_probe
-    return (f"Training loss by epoch, faint as measured, bold smoothed ({steps}). Losses of different methods have "
-            f"different units and are not to be compared.{probe}")
+    return Caption(f"Training loss by epoch, faint as measured, bold smoothed ({steps}).{probe}",
+                   "Losses of different methods have different units and are not to be compared.")

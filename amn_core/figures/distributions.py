@@ -7,16 +7,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from amn_core.figures.captions import Caption
 from amn_core.figures.curves import PERCENT
 from amn_core.figures.material import (
     Material,
     Source,
-    describe_images,
-    describe_protocol,
     find_present,
     has_one_scale,
+    write_caption,
 )
-from amn_core.figures.styles import NEUTRAL, TRUTH_GREY, Page, add_legend, build_figure
+from amn_core.figures.styles import NEUTRAL, TRUTH_GREY, Page, add_legend, build_figure, set_root_scale
 from amn_core.sweep.confusion import divide, nanmean
 from amn_core.sweep.images import find_best_spread
 from amn_core.sweep.separation import (
@@ -29,11 +29,10 @@ from amn_core.sweep.separation import (
 )
 
 GROUP = 4          # bins of the counts that make a bar: 201 thresholds give bars 0.02 wide
-CUT = 1.25         # a bar that stands this far above all others is cut, and the caption says so
 VECTOR_POINTS = 20_000
 
 
-def draw_histograms(material: Material) -> tuple[Figure, str]:
+def draw_histograms(material: Material) -> tuple[Figure, Caption]:
     """Draw how activation is spread on the object and on background, a panel for each run; returns its caption too."""
     config, page = material.config, material.page
     n, kept = len(material.sources), find_present(material)
@@ -42,27 +41,35 @@ def draw_histograms(material: Material) -> tuple[Figure, str]:
     height = config.height or rows * measure_panel(material, columns) + page.text / 18
     figure = build_figure(page, height)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    cuts = [draw_panel(axes, source, kept, material) for axes, source in zip(panels, material.sources, strict=True)]
-    limit = max(np.max(top) for top, _ in cuts) * 1.12
+    tops = [draw_panel(axes, source, kept, material) for axes, source in zip(panels, material.sources, strict=True)]
     for axes in panels:
-        axes.set(xlim=(0, 1), ylim=(-limit if config.mirror else 0, limit))
-        axes.set_yticks([])
-        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.label_outer()
-    figure.supxlabel("activation", fontsize=page.text)
-    figure.supylabel("share of pixels", fontsize=page.text)
+        finish_panel(axes, max(tops), config.mirror)
+    figure.supxlabel("activation")
+    figure.supylabel("share of pixels (%)")
     add_legend(figure, [
         Patch(facecolor=fade(NEUTRAL, 0.55), edgecolor=NEUTRAL, label="on the object"),
         Patch(facecolor=fade(TRUTH_GREY, 0.35), edgecolor="#3C4043", hatch="//////", label="on background"),
         Line2D([], [], color="black", linestyle=(0, (3, 1.5)), label="threshold")])
-    return figure, caption_histograms(material, [note for _, note in cuts])
+    return figure, caption_histograms(material)
+
+
+def finish_panel(axes: Axes, top: float, is_mirrored: bool) -> None:
+    """Give a panel of histograms its axes; heights rise with the square root, as a few bars hold most of background."""
+    set_root_scale(axes.yaxis, top)
+    ticks = axes.get_yticks()
+    if is_mirrored:
+        both = np.concatenate([-ticks[:0:-1], ticks])
+        axes.set_yticks(both, [f"{abs(tick):g}" for tick in both])
+    axes.set(xlim=(0, 1), ylim=(-top * 1.1 if is_mirrored else 0, top * 1.1))
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    axes.label_outer()
 
 
 def measure_panel(material: Material, columns: int) -> float:
     """Measure the height of a panel in inches; mirrored ones need room on both sides."""
-    page, share = material.page, 1.3 if material.config.mirror else 1.0
-    least = page.text / 72 * 12
-    return max(page.width / columns * (0.5 if page.is_wide else 0.33), least) * share
+    page, share = material.page, 1.4 if material.config.mirror else 1.0
+    least = page.text / 72 * 7.5
+    return max(page.width / columns * 0.5 if page.is_wide else 0, least) * share
 
 
 def fade(colour: str, opacity: float) -> tuple[float, ...]:
@@ -70,11 +77,12 @@ def fade(colour: str, opacity: float) -> tuple[float, ...]:
     return to_rgba(colour, opacity)
 
 
-def draw_panel(axes: Axes, source: Source, kept: np.ndarray, material: Material) -> tuple[float, str]:
-    """Draw the histograms of one run; returns the height to show and, if a bar is cut, a note that says so."""
+def draw_panel(axes: Axes, source: Source, kept: np.ndarray, material: Material) -> float:
+    """Draw the histograms of one run in percent; returns the height of the tallest bar."""
     page, look = material.page, source.look
     bins, moments = (part[kept].sum(axis=0) for part in pool_separation(source.counts))
-    edges, (own, ground) = group_bins(bins[[OWN, BACKGROUND_REGION]], source.counts.thresholds)
+    edges, shares = group_bins(bins[[OWN, BACKGROUND_REGION]], source.counts.thresholds)
+    own, ground = np.nan_to_num(shares) * PERCENT
     sign = -1 if material.config.mirror else 1
     axes.stairs(own, edges, fill=True, facecolor=fade(look.colour, 0.55), edgecolor=look.colour, linewidth=page.line)
     axes.stairs(sign * ground, edges, fill=True, facecolor=fade(TRUTH_GREY, 0.35), edgecolor="#3C4043", hatch="//////",
@@ -85,7 +93,7 @@ def draw_panel(axes: Axes, source: Source, kept: np.ndarray, material: Material)
     numbers = score_separation(bins, moments, source.counts.thresholds)
     axes.set_title(f"{look.label}{chr(10) if page.is_wide else ' · '}{write_separation(numbers)}", fontsize=page.small,
                    loc="left", pad=page.small / 3, linespacing=1.05)
-    return find_top(own, ground, edges, look.label)
+    return float(max(own.max(), ground.max()))
 
 
 def group_bins(bins: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,35 +111,21 @@ def group_bins(bins: np.ndarray, thresholds: np.ndarray) -> tuple[np.ndarray, np
     return edges, divide(np.add.reduceat(inner, starts, axis=1), inner.sum(axis=1, keepdims=True))
 
 
-def find_top(own: np.ndarray, ground: np.ndarray, edges: np.ndarray, label: str) -> tuple[float, str]:
-    """Find the height that shows all bars but one that stands out, and a note on that one, empty if there is none."""
-    heights = np.nan_to_num(np.concatenate([own, ground]))
-    order = np.sort(heights)
-    tops = [order[-1], order[-2]] if len(order) > 1 else [order[-1], order[-1]]
-    if tops[0] <= 2 * CUT * tops[1]:
-        return float(tops[0]), ""
-    place = int(np.argmax(heights))
-    name, bar = ("object" if place < len(own) else "background"), place % len(own)
-    return float(tops[1] * CUT), (f"{label}: the bar from {edges[bar]:.2f} to {edges[bar + 1]:.2f} holds "
-                                  f"{tops[0] * PERCENT:.0f} % of the {name} and is cut")
-
-
 def write_separation(numbers: Separation) -> str:
     """Write the pooled gap, AUC and imbalance in one line."""
-    return f"pooled: gap {numbers.gap:.2f} · AUC {numbers.auc:.2f} · CV {numbers.imbalance:.2f}"
+    return f"gap {numbers.gap:.2f} · AUC {numbers.auc:.2f} · CV {numbers.imbalance:.2f}"
 
 
-def caption_histograms(material: Material, cuts: list[str]) -> str:
+def caption_histograms(material: Material) -> Caption:
     """Write the caption of the histograms."""
     over = ", ".join(material.classes) if material.classes else "all classes"
-    cut = "; ".join(note for note in cuts if note)
-    return " ".join([
-        f"Activation of a class on its own pixels and on background, pooled over {over} and images, each of area 1;",
-        f"{'background below the axis; ' if material.config.mirror else ''}{material.threshold_note}.",
-        "Pooled gap: difference of the means; pooled AUC: chance that a pixel of the object lies above one of "
-        "background; pooled CV: standard deviation over mean on the object (pooled imbalance); all over these pooled "
-        "pixels, not averaged over pairs of image and class as in a table; definitions of this software."]
-        + [f"{cut}."] * bool(cut) + [scale_warning(material), describe_protocol(material), describe_images(material)])
+    text = (f"Activation of a class on its own pixels and on background{', below the axis' * material.config.mirror}; "
+            f"{material.threshold_note}. Heights rise with the square root.")
+    return write_caption(
+        material, text, f"Pooled over {over} and images, each histogram of area 1, and so are the numbers above the "
+        "panels, which differ from means over pairs of image and class. Gap: difference of the means; AUC: chance that "
+        "a pixel of the object lies above one of background; CV: standard deviation over mean on the object "
+        "(imbalance).", scale_warning(material), material.choice_note)
 
 
 def scale_warning(material: Material) -> str:
@@ -141,11 +135,11 @@ def scale_warning(material: Material) -> str:
     return "The gap depends on how maps are normalised, which differs between the runs; AUC does not."
 
 
-def draw_best_thresholds(material: Material) -> tuple[Figure, str]:
+def draw_best_thresholds(material: Material) -> tuple[Figure, Caption]:
     """Draw how the best thresholds of single images are spread, a row for each run; returns its caption too."""
     config, page = material.config, material.page
     n = len(material.sources)
-    row = page.text / 72 * 6.2
+    row = page.text / 72 * 6.4
     figure = build_figure(page, config.height or n * row + 0.055 * page.text)
     panels = figure.subplots(n, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     edges = np.linspace(material.sources[0].counts.thresholds[0], material.sources[0].counts.thresholds[-1], 41)
@@ -158,25 +152,25 @@ def draw_best_thresholds(material: Material) -> tuple[Figure, str]:
         low, high = find_best_spread(scores)
         axes.plot([low, high], [0, 0], color="black", linewidth=3 * page.line, solid_capstyle="butt", clip_on=False,
                   zorder=5)
-        axes.text(0.01, 0.93, look.label, transform=axes.transAxes, va="top", fontsize=page.small)
+        axes.set_title(look.label, loc="left", fontsize=page.small, pad=page.small / 3)
     panels[-1].set(xlabel="best threshold of an image", xlim=(edges[0], edges[-1]))
-    figure.supylabel("images (%)", fontsize=page.text)
+    figure.supylabel("images (%)")
     return figure, caption_best(material)
 
 
-def caption_best(material: Material) -> str:
+def caption_best(material: Material) -> Caption:
     """Write the caption of the best thresholds: quartiles and mean regret in words."""
     parts = []
     for source, scores in zip(material.sources, material.image_scores, strict=True):
         low, high = find_best_spread(scores)
         regret = nanmean(scores.regret(source.threshold)) * PERCENT
         parts.append(f"{source.look.label} {low:.2f} to {high:.2f}, {regret:.1f} points")
-    return (f"Best threshold of each image, by its own mIoU on its ground truth. Black bars: the middle half; dashed: "
-            f"one threshold for all, {material.threshold_note}. Middle half and mean loss to the one threshold: "
-            f"{'; '.join(parts)}. {describe_protocol(material)} {describe_images(material)}")
+    text = (f"Best threshold of each image. Black bars: the middle half; dashed: one threshold for all, "
+            f"{material.threshold_note}. Middle half and mean regret of the one threshold: {'; '.join(parts)}.")
+    return write_caption(material, text, "Best: by the image's own mIoU on its ground truth.", material.choice_note)
 
 
-def draw_clouds(material: Material) -> tuple[Figure, str]:
+def draw_clouds(material: Material) -> tuple[Figure, Caption]:
     """Draw gap against imbalance, a point for an image or a class, and the medians; returns its caption too."""
     config, page = material.config, material.page
     figure = build_figure(page, config.height or page.width * (0.78 if not page.is_wide else 0.5))
@@ -226,7 +220,7 @@ def draw_cloud(axes: Axes, x: np.ndarray, y: np.ndarray, source: Source, page: P
               markeredgewidth=page.line / 2, zorder=5)
 
 
-def caption_clouds(material: Material) -> str:
+def caption_clouds(material: Material) -> Caption:
     """Write the caption of gap against imbalance: medians in words."""
     medians, beyond = [], 0
     for i, source in enumerate(material.sources):
@@ -237,6 +231,6 @@ def caption_clouds(material: Material) -> str:
     point = "an image" if material.config.points == "image" else "a class, its images pooled"
     cut = f" {beyond} points lie beyond the right edge." if beyond else ""
     pooled = "pooled " * (material.config.points == "class")
-    return (f"{(pooled + 'gap').capitalize()} against {pooled}imbalance, a point for {point}; large marks: medians, "
-            f"with the middle half as bars. Median {pooled}gap and imbalance: {'; '.join(medians)}. Definitions "
-            f"of this software.{cut} {scale_warning(material)} {describe_images(material)}")
+    text = (f"{(pooled + 'gap').capitalize()} against {pooled}imbalance, a point for {point}; large marks: medians, "
+            f"with the middle half as bars ({pooled}gap and imbalance: {'; '.join(medians)}).{cut}")
+    return write_caption(material, text, "Gap and imbalance are definitions of this software.", scale_warning(material))

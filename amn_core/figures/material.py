@@ -1,15 +1,16 @@
 """Runs to what is drawn: counts of the images that all runs have, their looks, the protocol and the thresholds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from amn_core.data.lists import read_id_list
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FigureConfig
-from amn_core.figures.styles import PAGES, Look, Page, build_looks
+from amn_core.figures.styles import Look, Page, build_looks, choose_page, restyle
 from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run
 from amn_core.scoring import Terms, choose_terms, draw_runs, load_alike, score_run_images, score_under
@@ -20,6 +21,12 @@ from amn_core.sweep.scores import MASK_LEVEL
 
 PEAK = "the peak: highest mIoU on the ground truth of these images (an oracle choice)"
 GIVEN = "given"
+NORMALISATIONS = {
+    "max": "each over its maximum", "image-softmax": "softmax over background and the image's classes",
+    "softmax": "softmax over all classes", "min-max": "softmax over all classes, then each to its range",
+    "official": "as in the code of AMN",
+}
+PEAKS = "Peaks are chosen on the ground truth of these images (an oracle)."
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,17 @@ class Material:
 
     @property
     def threshold_note(self) -> str:
-        """Which thresholds are used, and how they were chosen, for a caption."""
+        """Which thresholds are used, for a caption."""
         values = {f"{source.threshold:.3f}" for source in self.sources}
         named = ", ".join(f"{source.look.label} {source.threshold:.3f}" for source in self.sources)
         if self.chosen == GIVEN:
             return f"at the given threshold{'s' * (len(values) > 1)} ({named if len(values) > 1 else values.pop()})"
-        return f"each run at its peak, an oracle choice on the ground truth of these images ({named})"
+        return f"each run at its peak ({named})"
+
+    @property
+    def choice_note(self) -> str:
+        """How the thresholds were chosen, for a note; nothing if they were given."""
+        return "" if self.chosen == GIVEN else PEAKS
 
 
 def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
@@ -117,13 +129,11 @@ def load_material(config: FigureConfig, places: Sequence[str] = ()) -> Material:
     check_comparable(runs, counts, config)
     counts, left_out = keep_common(counts, config.images)
     terms = choose_terms(runs[0], counts[0], classes=config.classes, averaging=config.protocol)
-    looks = build_looks([run.method for run in runs], name_runs(runs))
+    looks = restyle(build_looks([run.method for run in runs], name_runs(runs)), config.names, config.colours)
     summaries = [score_under(run, one, terms) for run, one in zip(runs, counts, strict=True)]
     indices, chosen = choose_thresholds(config.threshold, counts, summaries)
     sources = tuple(map(Source, runs, counts, looks, summaries, indices))
-    page = PAGES[config.preset]
-    page = replace(page, width=config.width) if config.width else page
-    return Material(config, page, sources, terms, chosen, left_out)
+    return Material(config, choose_page(config.preset, config.width), sources, terms, chosen, left_out)
 
 
 def check_comparable(runs: Sequence[Run], counts: Sequence[Counts], config: FigureConfig) -> None:
@@ -213,9 +223,15 @@ def describe_protocol(material: Material) -> str:
     over = f" over {', '.join(material.classes)}" if material.classes else ""
     text = f"mIoU{over}: {material.protocol.description} (protocol {material.protocol.name})."
     ways = {s.look.label: s.run.meta["protocol"].get("normalisation", "not said") for s in material.sources}
+    ways = {label: NORMALISATIONS.get(way, way) for label, way in ways.items()}
     if len(set(ways.values())) == 1:
         return f"{text} Maps normalised: {next(iter(ways.values()))}."
-    return f"{text} Maps normalised: {', '.join(f'{label} {way}' for label, way in ways.items())}."
+    return f"{text} Maps normalised: {'; '.join(f'{label} {way}' for label, way in ways.items())}."
+
+
+def write_caption(material: Material, text: str, *notes: str) -> Caption:
+    """Write a caption of runs: its text, and in the note what is given, the protocol and the images."""
+    return Caption(text).add_note(*notes, describe_protocol(material), describe_images(material))
 
 
 def has_one_scale(material: Material) -> bool:

@@ -41,9 +41,8 @@ def pick_images(material: Material) -> Picked:
 
 def leave_degenerate(material: Material, ids: list[str]) -> tuple[list[str], str]:
     """Leave out degenerate images; returns the others, and in words how many were left out."""
-    counts = material.sources[0].counts
-    degenerate = {image_id for image_id, is_degenerate in zip(counts.image_ids, find_degenerate(counts), strict=True)
-                  if is_degenerate}
+    degenerate = {image_id for source in material.sources for image_id, is_degenerate in zip(
+        source.counts.image_ids, find_degenerate(source.counts), strict=True) if is_degenerate}
     kept = [image_id for image_id in ids if image_id not in degenerate]
     if not kept:
         raise ValueError("no image has both scored background and a scored object: name images with --ids")

@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image
 
 from amn_core import __version__
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.curves import Training
 from amn_core.figures.grids import load_examples
@@ -32,7 +33,7 @@ PACKAGES = ("matplotlib", "numpy", "pillow")
 COMMENTS = {".tex": ("% record: ", ""), ".md": ("<!-- record: ", " -->")}
 
 
-def build_record(config: FigureConfig, caption: str, content: dict[str, Any]) -> dict[str, Any]:
+def build_record(config: FigureConfig, caption: Caption, content: dict[str, Any]) -> dict[str, Any]:
     """Build the record of a figure, plain values only.
 
     Args:
@@ -42,7 +43,7 @@ def build_record(config: FigureConfig, caption: str, content: dict[str, Any]) ->
     command = ["python", "-m", "amn_core", *format_command("figure", config)]
     return {
         "format": FORMAT, "version": FORMAT_VERSION, "figure": config.name, "file": Path(config.out).name,
-        "caption": caption, "command": shlex.join(command), "options": options, **content,
+        "caption": caption.text, "note": caption.note, "command": shlex.join(command), "options": options, **content,
         "versions": collect_versions(),
     }
 
@@ -124,9 +125,15 @@ def hash_bytes(content: bytes) -> str:
 
 
 def embed_record(record: dict[str, Any]) -> str:
-    """Write a record as it stands inside a file: JSON in ASCII without folders of this machine."""
-    bare = hide_places(record)
-    bare["command"] = shlex.join(hide_place(word) for word in shlex.split(record["command"]))
+    """Write a record as it stands inside a file: JSON in ASCII without folders of this machine, nor the file's name.
+
+    A file that is renamed, or made under another name, has the same bytes.
+    """
+    bare = {key: value for key, value in hide_places(record).items() if key != "file"}
+    words = shlex.split(record["command"])
+    if "--out" in words:
+        del words[words.index("--out"):words.index("--out") + 2]
+    bare["command"] = shlex.join(map(hide_place, words))
     return json.dumps(bare, ensure_ascii=True, separators=(",", ":")).replace("--", "-\\u002d")
 
 
@@ -210,7 +217,7 @@ def restore_config(record: dict[str, Any], path: Path, out: str) -> FigureConfig
     if unknown or not isinstance(record.get("runs"), list):
         raise ValueError(f"{path}: {f'has the unknown option {unknown[0]}' if unknown else 'names no runs'}")
     runs = tuple(run["path"] for run in record["runs"])
-    return FigureConfig(record["figure"], runs, out or str(path.parent / record["file"]), **options)
+    return FigureConfig(record["figure"], runs, out or str(path.parent / record.get("file", path.name)), **options)
 
 
 def compare_records(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

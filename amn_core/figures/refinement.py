@@ -4,15 +4,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from amn_core.figures.captions import Caption
 from amn_core.figures.curves import build_handle, draw_curve
-from amn_core.figures.material import Material, Source, describe_images, describe_protocol
+from amn_core.figures.material import PEAKS, Material, Source, write_caption
 from amn_core.figures.styles import NEUTRAL, add_legend, build_figure
 from amn_core.sweep import compare_bootstraps
 
 PERCENT = 100.0
 
 
-def draw_after_refinement(material: Material) -> tuple[Figure, str]:
+def draw_after_refinement(material: Material) -> tuple[Figure, Caption]:
     """Draw mIoU before and after refinement at each threshold, and what refinement adds; returns its caption too.
 
     Raises:
@@ -83,16 +84,15 @@ def find_gain(material: Material, before: int, after: int) -> np.ndarray:
     return (curves[0] - curves[1]) * PERCENT
 
 
-def caption_refinement(material: Material, pairs: dict[int, int]) -> str:
+def caption_refinement(material: Material, pairs: dict[int, int]) -> Caption:
     """Write the caption: peaks and plateaus before and after, in words."""
     parts = ["mIoU against the threshold, before and after refinement at each threshold."]
     parts += [describe_pair(material, before, after) for after, before in pairs.items()]
-    parts += ["Large marks: peaks, chosen on the ground truth of these images."]
+    parts += ["Large marks: peaks."]
     parts += ["Thick: plateaus, mIoU within one point of the peak."] * material.config.plateau
-    parts += [f"Bands: {material.interval_note}; below, of the paired difference."] * material.config.intervals
+    band = f"Bands: {material.interval_note}; below, of the paired difference." * material.config.intervals
     grid = len(material.sources[0].counts.thresholds)
-    return " ".join([*parts, f"All are read at {grid} thresholds.", describe_protocol(material),
-                     describe_images(material)])
+    return write_caption(material, " ".join(parts), PEAKS, band, f"All are read at {grid} thresholds.")
 
 
 def describe_pair(material: Material, before: int, after: int) -> str:

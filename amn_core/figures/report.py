@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FIGURES, LAYERS, load_draw
 from amn_core.figures.material import Material, describe_images, describe_protocol
 from amn_core.figures.picking import Picked, pick_images
@@ -33,8 +34,8 @@ POLICY = ('<meta http-equiv="Content-Security-Policy" content="default-src \'non
           'style-src \'unsafe-inline\'; base-uri \'none\'; form-action \'none\'">')
 
 
-def build_report(material: Material) -> tuple[bytes, dict[str, Any], str]:
-    """Build the report of a comparison: its bytes, record and caption.
+def build_report(material: Material) -> tuple[bytes, dict[str, Any], str, str]:
+    """Build the report of a comparison: its bytes, record, caption and note.
 
     A part that cannot be made from these runs (no maps, one run alone) is named with the reason why.
     """
@@ -44,9 +45,9 @@ def build_report(material: Material) -> tuple[bytes, dict[str, Any], str]:
             section, found = build_section(material, name)
             sections.append(section)
             picked = picked or found
-    caption = f"{', '.join(s.look.label for s in material.sources)}: {describe_images(material)}"
+    caption = Caption(", ".join(s.look.label for s in material.sources), describe_images(material))
     record = build_record(material.config, caption, describe_material(material, picked))
-    return write_page(material, sections, record).encode(), record, caption
+    return write_page(material, sections, record).encode(), record, caption.text, caption.note
 
 
 def build_section(material: Material, name: str) -> tuple[str, Picked | None]:
@@ -64,7 +65,8 @@ def build_section(material: Material, name: str) -> tuple[str, Picked | None]:
         figure, caption = drawn
         svg = base64.b64encode(render_figure(figure, ".svg", material.config.dpi, "", "")).decode()
         body = f'<img src="data:image/svg+xml;base64,{svg}" alt="{html.escape(title)}">'
-    return f"<h2>{title}</h2><figure>{body}<figcaption>{html.escape(caption)}</figcaption></figure>", picked
+    words = html.escape(" ".join((caption.text, caption.note)))
+    return f"<h2>{title}</h2><figure>{body}<figcaption>{words}</figcaption></figure>", picked
 
 
 def check_pictures(material: Material) -> Material:

@@ -9,10 +9,13 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 
 import matplotlib
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.colors import is_color_like, to_hex
 from matplotlib.figure import Figure
 
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
@@ -30,6 +33,7 @@ LINE_STYLES = {"solid": "-", "dash": (0, (4, 1.6)), "dot": (0, (1, 1.4)), "dashd
 EXTRA_DASHES = ("dot", "dashdot", "dash", "solid")
 EXTRA_MARKERS = ("v", "P", "p", "<", "h", ">")
 EXTRA_HATCHES = ("\\\\\\\\", "++++", "||||", "oooo", "****", "OOOO")
+ROOT_GAP = 0.15   # of an axis, between two numbers on it
 NEUTRAL, TRUTH_GREY = "#5F6368", "#9AA0A6"
 SVG_FONTS = {"STIXGeneral": "'STIXGeneral', 'STIX Two Text', 'Times New Roman', Times, serif",
              "DejaVu Sans": "'DejaVu Sans', Verdana, Arial, sans-serif"}
@@ -88,6 +92,90 @@ def build_looks(methods: Sequence[str], labels: Sequence[str]) -> list[Look]:
     return looks
 
 
+def restyle(looks: Sequence[Look], names: str, colours: str) -> list[Look]:
+    """Give runs other names and colours.
+
+    Args:
+        names: separated by semicolons, in the order of the runs; an empty one leaves a run its own.
+        colours: of CSS or ``#RRGGBB``, separated by commas, likewise.
+
+    Raises:
+        ValueError: more of them than runs, or no such colour.
+    """
+    own = [split_list(names, ";", "names", len(looks)), split_list(colours, ",", "colours", len(looks))]
+    wrong = [colour for colour in own[1] if colour and not is_color_like(colour)]
+    if wrong:
+        raise ValueError(f"colours has {wrong[0]!r}: give names of CSS, such as teal, or #RRGGBB")
+    return [replace(look, label=name or look.label, colour=to_hex(colour) if colour else look.colour)
+            for look, name, colour in zip(looks, *own, strict=True)]
+
+
+def split_list(text: str, mark: str, name: str, n: int) -> list[str]:
+    """Split a list of at most n texts, and fill it up with empty ones.
+
+    Raises:
+        ValueError: there are more than n.
+    """
+    parts = [part.strip() for part in text.split(mark)] if text.strip() else []
+    if len(parts) > n:
+        raise ValueError(f"{name} has {len(parts)} for {n}: give one for each, separated by {mark!r}, empty to keep "
+                         "its own")
+    return parts + [""] * (n - len(parts))
+
+
+def rename_axes(figure: Figure, xlabel: str, ylabel: str) -> None:
+    """Give the axes of a figure other titles, separated by semicolons, from the first panel that has one on.
+
+    Raises:
+        ValueError: there are fewer titles to replace.
+    """
+    for side, text in (("x", xlabel), ("y", ylabel)):
+        if not text.strip():
+            continue
+        titles = [getattr(axes, f"{side}axis").label for axes in figure.axes if getattr(axes, f"get_{side}label")()]
+        common = getattr(figure, f"get_sup{side}label")()
+        names = split_list(text, ";", f"{side}label", len(titles) + bool(common))
+        if common and names.pop(0):
+            getattr(figure, f"sup{side}label")(text.split(";")[0].strip())
+        for title, name in zip(titles, names, strict=True):
+            title.set_text(name or title.get_text())
+
+
+def choose_page(preset: str, width: float | None) -> Page:
+    """Choose the page of a preset, with another width if one is given."""
+    return replace(PAGES[preset], width=width) if width else PAGES[preset]
+
+
+def set_root_scale(axis: Axis, top: float) -> None:
+    """Scale an axis from 0 up by the square root: a few large values leave room for the small ones."""
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("function", functions=(bend, unbend))
+    axis.set_ticks(list_root_ticks(top))
+
+
+def bend(values: np.ndarray) -> np.ndarray:
+    """Take the square root, of what is negative that of its size."""
+    return np.sign(values) * np.sqrt(np.abs(values))
+
+
+def unbend(values: np.ndarray) -> np.ndarray:
+    """Square, and keep the sign."""
+    return np.sign(values) * np.square(values)
+
+
+def list_root_ticks(top: float) -> list[float]:
+    """List the round numbers from 0 to a top that stand apart on an axis of square roots.
+
+    >>> list_root_ticks(35.0)
+    [0.0, 1.0, 5.0, 10.0, 20.0]
+    """
+    ticks = [0.0]
+    for power in range(-3, 4):
+        for value in (1 * 10.0**power, 2 * 10.0**power, 5 * 10.0**power):
+            if value <= top and np.sqrt(value) - np.sqrt(ticks[-1]) >= ROOT_GAP * np.sqrt(top):
+                ticks.append(value)
+    return ticks
+
+
 def build_settings(page: Page) -> dict:
     """Build matplotlib's settings for a page; all others are matplotlib's own defaults, not those of the user."""
     machine = ("backend", "webagg", "interactive", "toolbar", "timezone", "_internal", "tk.", "keymap")
@@ -95,6 +183,7 @@ def build_settings(page: Page) -> dict:
     return defaults | {
         "font.family": [page.font], "mathtext.fontset": page.mathtext, "font.size": page.text,
         "axes.labelsize": page.text, "axes.titlesize": page.text, "figure.titlesize": page.text,
+        "figure.labelsize": page.text,
         "xtick.labelsize": page.small, "ytick.labelsize": page.small, "legend.fontsize": page.small,
         "axes.linewidth": page.line / 2, "xtick.major.width": page.line / 2, "ytick.major.width": page.line / 2,
         "xtick.major.size": page.small / 3, "ytick.major.size": page.small / 3, "axes.labelpad": page.small / 3,
@@ -122,15 +211,16 @@ def build_figure(page: Page, height: float) -> Figure:
 
 def add_legend(figure: Figure, handles: Sequence, columns: int | None = None) -> None:
     """Put a legend above the panels, in as many rows as it needs."""
-    figure.legend(handles=list(handles), loc="outside upper center", ncols=columns or fit_columns(figure, handles))
+    figure.legend(handles=list(handles), loc="outside upper center",
+                  ncols=columns or fit_columns(figure.get_figwidth(), handles))
 
 
-def fit_columns(figure: Figure, handles: Sequence) -> int:
-    """Find how many entries of a legend fit beside one another."""
+def fit_columns(width: float, handles: Sequence) -> int:
+    """Find how many entries of a legend fit beside one another in a width in inches."""
     size = matplotlib.rcParams["legend.fontsize"]
     longest = max((len(handle.get_label()) for handle in handles), default=1)
     total = sum(len(handle.get_label()) for handle in handles) * 0.5 + 4.6 * len(handles)
-    room = figure.get_figwidth() * 72 / size
+    room = width * 72 / size
     return len(handles) if total <= room else max(1, int(room / (longest * 0.5 + 4.6)))
 
 

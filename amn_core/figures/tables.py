@@ -1,25 +1,18 @@
-"""Tables of runs and of classes as LaTeX (booktabs), Markdown, CSV and HTML; the best in bold, the protocol below."""
+"""Tables of runs and of classes, as Markdown, CSV and HTML; the best in bold, the protocol below. LaTeX: `latex`."""
 
 import csv
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amn_core.figures.bars import find_rows, score_at
+from amn_core.figures.captions import Caption
 from amn_core.figures.curves import PERCENT
-from amn_core.figures.material import Material, describe_images, describe_protocol, has_one_scale
+from amn_core.figures.material import Material, has_one_scale, write_caption
 from amn_core.formats.cells import write_text_cell
-
-LATEX = str.maketrans({"%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\{", "}": r"\}",
-                       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
-                       "–": "--", "−": "$-$", "…": r"\ldots{}", "×": r"$\times$", "·": r"$\cdot$",
-                       "<": r"\textless{}", ">": r"\textgreater{}"})
-
-
-NARROW = 5  # columns of a table that fit into one column of a page
 
 
 @dataclass(frozen=True)
@@ -66,12 +59,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: heads of the columns, the first being that of the row names; rows of cells; its caption."""
+    """A table: heads of the columns, the first being that of the row names; rows of cells; its caption.
+
+    `can_turn` says that a narrow column of a page may have it with rows and columns exchanged.
+    """
 
     heads: tuple[str, ...]
     names: tuple[str, ...]
     cells: tuple[tuple[Cell, ...], ...]
-    caption: str
+    caption: Caption
+    can_turn: bool = False
 
 
 def build_runs_table(material: Material) -> Table:
@@ -87,7 +84,8 @@ def build_runs_table(material: Material) -> Table:
         columns.append(build_column(values, bounds, column.digits, column.best if is_ranked else 0))
     rows = tuple(zip(*columns, strict=True))
     names = tuple(source.look.label for source in material.sources)
-    return Table(("run", *(column.head for column in RUN_COLUMNS)), names, rows, caption_runs(material, is_alike))
+    return Table(("run", *(column.head for column in RUN_COLUMNS)), names, rows, caption_runs(material, is_alike),
+                 can_turn=True)
 
 
 def build_column(values: Sequence[float], bounds: Sequence, digits: int, best: int) -> list[Cell]:
@@ -112,15 +110,17 @@ def format_interval(low: float, high: float, digits: int) -> str:
     return f"{low:.{digits}f}–{high:.{digits}f}" if np.isfinite(low) and np.isfinite(high) else ""
 
 
-def caption_runs(material: Material, is_alike: bool) -> str:
+def caption_runs(material: Material, is_alike: bool) -> Caption:
     """Write the caption of the table of runs."""
-    parts = ["Peaks, plateaus and oracle are read off the ground truth of these images. Plateau: width of the "
-             "thresholds within one point of the peak, and the same as a share of the pixels called foreground; "
-             "oracle: every image at its own best threshold. Bold: best."]
-    parts += ["Plateau, mean mIoU and gap depend on how maps are normalised, in which the runs differ, and are not "
-              "ranked."] * (not is_alike)
-    parts += [f"Small: {material.interval_note}."] * material.config.intervals
-    return " ".join([*parts, describe_protocol(material), describe_images(material)])
+    small = f"; small: {100 * material.config.level:g} % intervals" * material.config.intervals
+    return write_caption(
+        material, f"Peak mIoU over all thresholds, robustness and separation. Bold: best{small}.",
+        "Peaks, plateaus and oracle are read off the ground truth of these images. Plateau: width of the thresholds "
+        "within one point of the peak, and the same as a share of the pixels called foreground; oracle: every image at "
+        "its own best threshold.",
+        "Plateau, mean mIoU and gap depend on how maps are normalised, in which the runs differ, and are not ranked."
+        * (not is_alike),
+        f"Intervals: {material.interval_note}." * material.config.intervals)
 
 
 def build_classes_table(material: Material) -> Table:
@@ -130,45 +130,10 @@ def build_classes_table(material: Material) -> Table:
     means = [source.summary.miou[source.index] * PERCENT for source in material.sources]
     nothing = [(np.nan, np.nan)] * len(means)
     cells = [tuple(build_column(line, nothing, 1, 1)) for line in (*values[:, rows].T, means)]
-    caption = (f"IoU of each class in %, {material.threshold_note}. Bold: best. {describe_protocol(material)} "
-               f"{describe_images(material)}")
+    caption = write_caption(material, f"IoU of each class in %, {material.threshold_note}. Bold: best.",
+                            material.choice_note)
     heads = ("class", *(source.look.label for source in material.sources))
     return Table(heads, (*(names[c] for c in rows), "mean"), tuple(cells), caption)
-
-
-def write_latex(table: Table, label: str) -> str:
-    """Write a table for LaTeX, over both columns of the page if it is wide; it needs the package booktabs."""
-    heads = " & ".join(map(write_latex_head, table.heads)) + r" \\"
-    rows = [write_latex_row(name, cells) for name, cells in zip(table.names, table.cells, strict=True)]
-    place = "table*" if len(table.heads) > NARROW else "table"
-    if table.names[-1] == "mean":
-        rows.insert(-1, r"\midrule")
-    return "\n".join([
-        r"% needs \usepackage{booktabs}", rf"\begin{{{place}}}[t]", r"\centering", r"\small",
-        rf"\caption{{{escape(table.caption)}}}", rf"\label{{tab:{label}}}",
-        rf"\begin{{tabular}}{{l{'c' * (len(table.heads) - 1)}}}", r"\toprule", heads, r"\midrule", *rows,
-        r"\bottomrule", r"\end{tabular}", rf"\end{{{place}}}", ""])
-
-
-def escape(text: str) -> str:
-    """Escape a text for LaTeX."""
-    return text.translate(LATEX)
-
-
-def write_latex_head(head: str) -> str:
-    """Write the head of a column for LaTeX, what stands in brackets below the rest."""
-    name, bracket, rest = escape(head).partition(" (")
-    return rf"\shortstack{{{name}\\({rest}}}" if bracket else name
-
-
-def write_latex_row(name: str, cells: Sequence[Cell]) -> str:
-    """Write a row for LaTeX; intervals stand small on a line of their own below the numbers."""
-    numbers = [rf"\textbf{{{escape(cell.text)}}}" if cell.is_best else escape(cell.text) for cell in cells]
-    lines = [" & ".join([escape(name), *numbers]) + r" \\"]
-    if any(cell.interval for cell in cells):
-        below = [rf"{{\scriptsize {escape(cell.interval)}}}" if cell.interval else "" for cell in cells]
-        lines.append(" & ".join(["", *below]) + r" \\")
-    return "\n".join(lines)
 
 
 def write_markdown(table: Table) -> str:
@@ -181,7 +146,8 @@ def write_markdown(table: Table) -> str:
         lines.append([clean(name), *(
             (f"**{cell.text}**" if cell.is_best else cell.text) + (f" [{cell.interval}]" if cell.interval else "")
             for cell in cells)])
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", table.caption, ""])
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", table.caption.text, "",
+                      f"<small>{html.escape(table.caption.note)}</small>", ""])
 
 
 def write_csv(table: Table) -> str:
@@ -210,13 +176,3 @@ def write_html(table: Table) -> str:
     rows = "".join(f"<tr><th>{html.escape(name)}</th>{''.join(map(write_cell, cells))}</tr>"
                    for name, cells in zip(table.names, table.cells, strict=True))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-WRITERS: dict[str, Callable[[Table, str], str]] = {
-    ".tex": write_latex, ".md": lambda table, _: write_markdown(table), ".csv": lambda table, _: write_csv(table),
-}
-
-
-def write_table(table: Table, suffix: str, label: str) -> str:
-    """Write a table in the format of a suffix."""
-    return WRITERS[suffix](table, label)

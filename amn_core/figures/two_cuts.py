@@ -11,9 +11,10 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from amn_core.choosing.audit import Constant, Verdict, audit_run, list_constants
+from amn_core.figures.captions import Caption
 from amn_core.figures.config import FigureConfig
 from amn_core.figures.curves import PERCENT, build_handle
-from amn_core.figures.material import Material, Source, describe_images, describe_protocol, parse_numbers
+from amn_core.figures.material import Material, Source, parse_numbers, write_caption
 from amn_core.figures.styles import NEUTRAL, Page, add_legend, build_figure
 from amn_core.figures.tables import Table, build_column
 from amn_core.presets import parse_cuts
@@ -25,6 +26,10 @@ COVERAGES = (60, 80, 90, 95)
 SIDES = ((1, 0), (-1, 0), (-1, 0), (0, -1), (0, 1))  # of a letter beside its place, so that neighbours stay legible
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LEAST_COVERAGE = 0.1  # a front is drawn from here up: below, whole classes have no labelled pixel
+AUDIT = ("Two cuts (high / low): mIoU over the labelled pixels lost against the best "
+         "pair of at least the same coverage, and coverage lost against the widest pair of at least the same mIoU. "
+         "A single cut: points below the peak of the curve; it labels every pixel. All judged on the ground truth "
+         "of these images.")
 
 
 def choose_constants(config: FigureConfig) -> tuple[Constant, ...]:
@@ -47,10 +52,10 @@ def leave_out_masks(material: Material) -> tuple[Material, str]:
     if not kept:
         raise ValueError(f"{material.sources[0].run.path}: {NO_CUTS}; draw a run of maps")
     names = ", ".join(source.look.label for source in material.sources if source.run.is_masks)
-    return replace(material, sources=kept), f"Left out, as finished masks have no cut: {names}. " * bool(names)
+    return replace(material, sources=kept), f"Left out, as finished masks have no cut: {names}." * bool(names)
 
 
-def draw_two_cuts(material: Material) -> tuple[Figure, str]:
+def draw_two_cuts(material: Material) -> tuple[Figure, Caption]:
     """Draw the best mIoU for each coverage, and below it the plane of both cuts of each run; returns its caption too.
     """
     material, note = leave_out_masks(material)
@@ -122,15 +127,16 @@ def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], 
     axes.set(title=source.look.label, xlabel="high cut", xlim=(0, 1), ylim=(0, 1), aspect="equal")
 
 
-def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> str:
+def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> Caption:
     """Write the caption of the planes: how a pair labels, and which constants the letters are."""
     named = "; ".join(f"{letter} {c.label} ({c.cuts})" for letter, c in zip(LETTERS, pairs, strict=False))
-    return (f"Two cuts: foreground above the high one, background up to the low one, unsure between. Top: the highest "
+    text = (f"Two cuts: foreground above the high one, background up to the low one, unsure between. Top: the highest "
             f"mIoU over the labelled pixels that any pair reaches at each coverage. Below: every pair; white lines: "
-            f"coverage. Letters: {named}. {note}{describe_protocol(material)} {describe_images(material)}")
+            f"coverage. Letters: {named}.")
+    return write_caption(material, text, note)
 
 
-def draw_audit(material: Material) -> tuple[Figure, str]:
+def draw_audit(material: Material) -> tuple[Figure, Caption]:
     """Draw what each constant costs on each run, in mIoU and in coverage; returns its caption too."""
     material, note = leave_out_masks(material)
     config, page, n = material.config, material.page, len(material.sources)
@@ -156,15 +162,7 @@ def draw_audit(material: Material) -> tuple[Figure, str]:
         panel.set_xlim(0, 1.15 * panel.get_xlim()[1])
     add_legend(figure, [Patch(facecolor=s.look.colour, hatch=s.look.hatch, edgecolor="white", label=s.look.label)
                         for s in material.sources])
-    return figure, f"{caption_audit()} {note}{describe_protocol(material)} {describe_images(material)}"
-
-
-def caption_audit() -> str:
-    """Write what the costs of constants are."""
-    return ("What inherited constants cost. Two cuts (high / low): mIoU over the labelled pixels lost against the best "
-            "pair of at least the same coverage, and coverage lost against the widest pair of at least the same mIoU. "
-            "A single cut: points below the peak of the curve; it labels every pixel. All judged on the ground truth "
-            "of these images.")
+    return figure, write_caption(material, "What inherited constants cost.", AUDIT, note)
 
 
 def build_audit_table(material: Material) -> Table:
@@ -182,5 +180,5 @@ def build_audit_table(material: Material) -> Table:
         columns.append(build_column(values, [(np.nan, np.nan)] * len(values), 1, 0))
     heads = ("constant", "mIoU labelled (%)", "coverage (%)", "mIoU, unsure wrong (%)", "mIoU lost (points)",
              "coverage lost (points)")
-    caption = f"{caption_audit()} {note}{describe_protocol(material)} {describe_images(material)}"
+    caption = write_caption(material, "What inherited constants cost.", AUDIT, note)
     return Table(heads, tuple(name for name, _ in rows), tuple(zip(*columns, strict=True)), caption)

@@ -9,9 +9,12 @@ from app import state
 
 PREFIX = "figure-option:"
 SHARED = ("protocol", "classes", "images", "data")   # chosen in the bar of all screens, or found by the app
+WORDS = ("names", "colours", "xlabel", "ylabel")
 DRAWS = ("intervals", "resamples", "level", "seed")
 PAGE = ("preset", "width", "height", "dpi")
 LABELS = {
+    "names": "Names of the runs", "colours": "Colours of the runs", "xlabel": "Horizontal title",
+    "ylabel": "Vertical title",
     "preset": "Made for", "width": "Width, in", "height": "Height, in", "dpi": "Resolution of pictures, dpi",
     "axis": "Horizontal axis", "intervals": "Intervals", "resamples": "Resamples", "level": "Level of the intervals",
     "seed": "Seed", "plateau": "Plateaus", "oracle": "Per-image oracle", "zoom": "Start just below the plateaus",
@@ -61,14 +64,23 @@ def write_value(value: Any) -> str:
 def render_options(figure: str, threshold: float) -> dict[str, Any]:
     """Render the controls of a figure's own options, then those of the page; returns all values by name."""
     stored = read_stored()
-    names = [name for name in list_options(figure) if name not in (*SHARED, *PAGE)]
+    names = [name for name in list_options(figure) if name not in (*SHARED, *PAGE, *WORDS)]
     names.sort(key=lambda name: name in DRAWS)
     values = {name: render_option(name, stored, threshold) for name in names}
-    if ".tex" not in FIGURES[figure].suffixes:
+    with st.expander("Names and colours", icon=":material/palette:"):
+        values |= {name: render_option(name, stored, threshold) for name in list_options(figure) if name in WORDS}
+    if ".tex" in FIGURES[figure].suffixes:
+        values |= render_width(stored, threshold)
+    else:
         with st.expander("Page", icon=":material/aspect_ratio:", expanded=True):
             values |= render_page(stored, threshold)
     store(stored | values)
     return values
+
+
+def render_width(stored: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Render what a table is made for; returns its values by name."""
+    return {name: render_option(name, stored, threshold) for name in ("preset", "width")}
 
 
 def render_page(stored: dict[str, Any], threshold: float) -> dict[str, Any]:

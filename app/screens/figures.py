@@ -98,6 +98,8 @@ def render_result(config: FigureConfig, folders: tuple[Path, ...]) -> None:
                     "no network.")
     render_files(config, folders, suffixes)
     st.markdown(f"**Caption**  \n{escape(shown.caption)}")
+    if shown.note:
+        st.markdown(f"**Footnote**  \n{escape(shown.note)}")
     main = cached_trainings.build_figure(config, folders)
     st.markdown("**The same again**")
     st.code(main.record["command"], language="bash", wrap_lines=True)

@@ -60,8 +60,10 @@ def test_results_of_consequence_are_found_and_their_networks_are_no_runs(
 def test_preview_has_a_caption_with_the_protocol(open_figures):
     at = open_figures(figure="miou")
     caption = next(block.value for block in at.markdown if block.value.startswith("**Caption**"))
-    assert "protocol irn" in caption
-    assert "20 resamples" in caption
+    assert "peaks" in caption and "protocol" not in caption
+    note = next(block.value for block in at.markdown if block.value.startswith("**Footnote**"))
+    assert "protocol irn" in note
+    assert "20 resamples" in note
     assert at.get("imgs") or at.get("image")
 
 

@@ -188,7 +188,7 @@ def test_result_says_where_both_are_best_and_how_flat_the_network_is():
 def test_figure_of_results_is_drawn_again_from_its_record(made, tmp_path):
     out = tmp_path / "consequence.svg"
     drawn = make_figure(FigureConfig("consequence", (str(made),), str(out)))
-    assert "CAM: masks" in drawn["caption"] and "95 % bootstrap" in drawn["caption"]
+    assert "CAM: masks" in drawn["caption"] and "95 % bootstrap" in drawn["note"]
     content = out.read_bytes()
     out.unlink()
     make_figure(FigureConfig(record=drawn["record"]))
@@ -199,7 +199,7 @@ def test_figure_is_drawn_from_a_table_of_the_users_own(tmp_path):
     table = tmp_path / "own.csv"
     table.write_text("threshold,miou_masks,miou_network,seed\n0.3,50,40,0\n0.3,50,44,1\n0.2,55,45,0\n0.2,55,45,1\n")
     output = build_output(FigureConfig("consequence", (), "own.svg", results=str(table)))
-    assert "masks 55.0 % at 0.200, network 45.0 % at 0.200" in output.caption and "best seed" in output.caption
+    assert "masks 55.0 % at 0.200, network 45.0 % at 0.200" in output.caption and "best seed" in output.note
     [one] = load_consequences(table)
     assert one.thresholds == [0.2, 0.3] and one.network == pytest.approx([0.45, 0.42])
     assert (one.network_low[1], one.network_high[1]) == pytest.approx((0.40, 0.44))

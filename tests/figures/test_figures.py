@@ -19,11 +19,13 @@ from amn_core.data import Dataset, load_dataset
 from amn_core.figures import record as records
 from amn_core.figures.config import FIGURES, PRESETS, FigureConfig, resolve_figure_config
 from amn_core.figures.curves import draw_miou
+from amn_core.figures.grids import draw_grid
+from amn_core.figures.latex import escape, fit_table, measure_table
 from amn_core.figures.make import build_output, make_figure
 from amn_core.figures.material import load_material
 from amn_core.figures.picking import pick_images
 from amn_core.figures.styles import PAGES, build_looks, use_page
-from amn_core.figures.tables import build_column, build_runs_table, escape
+from amn_core.figures.tables import build_column, build_runs_table
 from amn_core.formats.counts import save_counts
 from amn_core.formats.files import write_json
 from amn_core.formats.maps import save_map
@@ -219,7 +221,7 @@ def test_largest_regret_picks_the_images_that_lose_most(runs):
 
 def test_chosen_images_are_said_to_be_chosen(runs, dataset):
     made = build("grid", runs, ".png", ids=dataset.ids[1])
-    assert f"1 images chosen by hand: {dataset.ids[1]}" in made.caption
+    assert f"1 image chosen by hand: {dataset.ids[1]}" in made.caption
     with pytest.raises(ValueError, match="'nobody' is not among the 6 images"):
         build("grid", runs, ".png", ids="nobody")
 
@@ -232,7 +234,7 @@ def test_best_is_bold_and_ties_are_too():
 
 
 def test_latex_table_has_rules_bold_and_intervals(runs):
-    tex = build("table", runs, ".tex").content.decode()
+    tex = build("table", runs, ".tex", preset="cvpr-page").content.decode()
     assert all(word in tex for word in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption{"))
     material = load_material(resolve_figure_config(FigureConfig("table", runs, **QUICK)))
     peaks = [source.summary.peak_miou for source in material.sources]
@@ -258,7 +260,7 @@ def test_runs_normalised_differently_are_not_ranked_by_scale(runs, dataset, tmp_
     ranked = {head: any(row[i].is_best for row in table.cells) for i, head in enumerate(table.heads[1:])}
     assert ranked["peak mIoU (%)"]
     assert not ranked["gap"] and not ranked["mean mIoU (%)"]
-    assert "not ranked" in table.caption
+    assert "not ranked" in table.caption.note
 
 
 @pytest.mark.parametrize("axis", ["threshold", "share"])
@@ -269,8 +271,8 @@ def test_finished_masks_are_one_score_without_a_threshold(axis, has_intervals):
     material = load_material(resolve_figure_config(config))
     with use_page(material.page):
         figure, caption = draw_miou(material)
-    assert "Finished masks, which have no threshold: AMN + CRF 76.5 %." in caption
-    assert "AMN + CRF 76.5 % at" not in caption
+    assert "Finished masks, which have no threshold: AMN + CRF 76.5 %." in caption.text
+    assert "AMN + CRF 76.5 % at" not in caption.text
     colour, drawn = material.sources[1].look.colour, figure.axes[0].get_lines()
     heights = [height for line in drawn if line.get_color() == colour for height in np.ravel(line.get_ydata())]
     assert heights and set(np.round(heights, 1)) == {76.5}
@@ -295,7 +297,7 @@ def test_images_that_not_all_runs_have_are_left_out_and_counted(runs, dataset, t
     listed.write_text("\n".join(dataset.ids[:4]))
     made = build("miou", runs, images=str(listed))
     assert made.record["images"]["number"] == 4
-    assert "restricted to a list" in made.caption
+    assert "restricted to a list" in made.note
 
 
 def test_report_needs_no_network_and_shows_every_part(runs):
@@ -352,6 +354,99 @@ def test_figures_of_two_cuts_leave_out_finished_masks_and_say_so():
     bundle = REPOSITORY / "checkpoints" / "voc-resnet50"
     runs = (str(bundle / "amn"), str(bundle / "crf"))
     for name in ("two-cuts", "audit", "table-audit"):
-        assert "finished masks have no cut: AMN + CRF" in build_output(FigureConfig(name, runs, **QUICK)).caption
+        assert "finished masks have no cut: AMN + CRF" in build_output(FigureConfig(name, runs, **QUICK)).note
         with pytest.raises(ValueError, match="draw a run of maps"):
             build_output(FigureConfig(name, runs[1:], **QUICK))
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("miou", ".pdf"), ("miou", ".svg"), ("miou", ".png"), ("table", ".tex")])
+def test_bytes_do_not_depend_on_the_name_of_the_file(name, suffix, runs, tmp_path):
+    made = []
+    for place in (tmp_path / f"one{suffix}", tmp_path / "folder" / f"another-name{suffix}"):
+        make_figure(FigureConfig(name, runs, str(place), **QUICK))
+        made.append(place.read_bytes())
+    assert made[0] == made[1]
+    moved = tmp_path / f"moved{suffix}"
+    moved.write_bytes(made[0])
+    again = make_figure(FigureConfig(record=str(moved), runs=runs))
+    assert (again["file"], moved.read_bytes()) == (str(moved), made[0])
+
+
+def test_runs_and_axes_are_renamed_and_coloured_in_figure_caption_and_record(runs):
+    config = FigureConfig("miou", runs, "miou.svg", names="Ours;", colours=",teal", xlabel="cut", **QUICK)
+    made = build_output(config)
+    svg = made.content.decode()
+    assert ">Ours<" in svg and ">AMN<" in svg and ">CAM<" not in svg
+    assert ">cut<" in svg and ">threshold<" not in svg and ">mIoU (%)<" in svg
+    assert "#008080" in svg and "#0072b2" not in svg.lower()
+    assert "Ours " in made.caption
+    assert (made.record["options"]["names"], made.record["options"]["colours"]) == ("Ours;", ",teal")
+    assert "--names 'Ours;'" in made.record["command"]
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"names": "a;b;c"}, "names has 3 for 2"), ({"colours": "blurple"}, "colours has 'blurple'"),
+    ({"xlabel": "a;b"}, "xlabel has 2 for 1"),
+])
+def test_wrong_names_are_named(change, message, runs):
+    with pytest.raises(ValueError, match=message):
+        build("miou", runs, **change)
+
+
+def test_protocol_stands_in_the_note_alone(runs):
+    for name in (*DRAWN, "table", "table-classes"):
+        made = build(name, runs, FIGURES[name].suffixes[0])
+        assert "protocol irn" in made.note and "protocol" not in made.caption, name
+        assert made.record["note"] == made.note
+        assert len(made.caption) < 520, name
+
+
+def test_degenerate_images_of_any_run_are_not_picked(runs, monkeypatch):
+    material = load_material(resolve_figure_config(FigureConfig("grid", runs, number=6)))
+    first = material.image_ids[0]
+    second = material.sources[1].counts
+    monkeypatch.setattr("amn_core.figures.picking.find_degenerate", lambda counts: np.array(
+        [counts is second and image_id == first for image_id in counts.image_ids]))
+    for rule in ("largest-regret", "median", "random"):
+        picked = pick_images(replace(material, config=replace(material.config, rule=rule)))
+        assert first not in picked.ids and len(picked.ids) == 5 and "1 degenerate" in picked.words
+
+
+def test_grid_has_bar_key_and_the_score_of_each_mask(runs):
+    config = resolve_figure_config(FigureConfig("grid", runs, number=2, ids="", **QUICK))
+    material = load_material(config)
+    with use_page(material.page):
+        figure, _ = draw_grid(material)
+    picked = pick_images(material).ids
+    scores = [float(axes.get_xlabel()) for axes in figure.axes if axes.get_xlabel().replace(".", "").isdigit()]
+    expected = [100 * score_images(source.counts).miou[source.counts.image_ids.index(image_id), source.index]
+                for image_id in picked for source in material.sources]
+    np.testing.assert_allclose(scores, expected, atol=0.051)
+    assert "activation" in [axes.get_xlabel() for axes in figure.axes]
+    key = {text.get_text() for text in figure.legends[0].get_texts()}
+    dataset = load_dataset(SCENES, "val")
+    in_truth = {dataset.class_names[i] for image_id in picked for i in np.unique(dataset.gt(image_id)) if 0 < i < 255}
+    assert in_truth <= key
+
+
+def test_heads_of_a_grid_move_no_column(runs):
+    config = FigureConfig("grid", runs, number=2, names="A very long name of a method that nobody shortened;B", **QUICK)
+    material = load_material(resolve_figure_config(config))
+    with use_page(material.page):
+        figure, _ = draw_grid(material)
+        figure.draw_without_rendering()
+    widths = [axes.get_position().width for axes in figure.axes[:6]]
+    gaps = np.diff([axes.get_position().x0 for axes in figure.axes[:6]])
+    assert np.ptp(widths) < 1e-6 and np.ptp(gaps) < 1e-3
+
+
+def test_type_of_a_latex_table_shrinks_until_it_fits(runs):
+    material = load_material(resolve_figure_config(FigureConfig("table", runs, **QUICK)))
+    table = build_runs_table(material)
+    narrow, wide = (fit_table(table, width) for width in (3.281, 6.875))
+    assert narrow[0].heads[1:] == ("CAM", "AMN") and not narrow[1].is_wide
+    assert wide[0].heads == table.heads and wide[1].is_wide
+    for fitted, layout in (narrow, wide):
+        assert measure_table(fitted, layout.points, layout.gap) <= (6.875 if layout.is_wide else 3.281) * 72.27
+    with pytest.raises(ValueError, match="give fewer runs, shorter --names"):
+        fit_table(table, 1.0)

@@ -38,7 +38,7 @@ def test_after_refinement_draws_both_curves_and_says_what_refinement_adds(runs):
     config = FigureConfig("after-refinement", runs, out="a.svg", resamples=20)
     output = build_output(config)
     assert output.content == build_output(config).content
-    assert "CAM + CRF" in output.caption and "refinement adds" in output.caption and "11 thresholds" in output.caption
+    assert "CAM + CRF" in output.caption and "refinement adds" in output.caption and "11 thresholds" in output.note
     material = load_material(config)
     assert find_pairs(material.sources) == {1: 0}
     gain = find_gain(material, 0, 1)
