@@ -27,7 +27,8 @@ def load_canvas(keys: tuple[str, ...], image_id: str, averaging: str = "union", 
     runs = tuple((key, group[key]) for key in keys)
     marks = [f"{key}@{find_map_time(run, image_id)}:{','.join(run.scored_classes)}" for key, run in runs]
     if mix is not None:
-        marks += [repr(mix), *(f"{key}@{find_map_time(group[key], image_id)}" for key in mix.keys)]
+        marks += [repr(mix), str(combinations.find_combined(mix, group))]
+        marks += [f"{key}@{find_map_time(group[key], image_id)}" for key in mix.keys]
     revision = "|".join((*marks, image_id, averaging))
     return (*pack_canvas(revision, image_id, averaging, runs, cached.style_runs(group), mix, group), revision)
 

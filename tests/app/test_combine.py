@@ -87,6 +87,7 @@ def test_run_that_the_command_made_is_found_and_lends_its_curve(open_app, group,
     expected = cached.load_summary(combined, "union", (), ()).miou * 100
     np.testing.assert_allclose(meta["methods"][2]["whole"], expected, atol=0.006)
     assert any(peak["label"] == "CAM OR AMN" for peak in meta["peaks"])
+    assert "made/or" in meta["revision"]  # a canvas that was open before draws its curve too
     assert any("thick one" in caption.value for caption in at.caption)
     at = open_app("explore", data=group, mix="or")  # the run is shown anyway, and once
     assert list_labels(at).count("CAM OR AMN") == 1
