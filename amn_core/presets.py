@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from amn_core.constants import COCO_CLASSES, VOC_CLASSES
+
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16")
 BACKBONES = ("efficientnet_lite0", "efficientnet_lite0_small", "resnet50", "resnet101")
@@ -127,6 +131,36 @@ def choose_cuts(cuts: str, foreground: float, background: float) -> tuple[float,
     ((0.7, 0.25), (0.3, 0.05))
     """
     return parse_cuts(cuts) if cuts else (foreground, background)
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """Numbers of cuts that are fitted anew after each batch: CoSA's, from its code (args.py, ``gmm*``)."""
+
+    ignored: float = 0.05  # activations up to it are left out
+    decay: float = 0.99
+    low: float = 0.25  # where both start
+    high: float = 0.70
+    batch: int = 2
+    queue: int = 100  # batches
+
+
+COSA = Smoothed()
+# DuPL's high cut falls from the first number to one for each class (train_final_voc.py, train_final_coco.py).
+DUPL_START, DUPL_END = 0.70, 0.55
+DUPL_KEPT = ("aeroplane", "bicycle", "bird", "boat", "chair", "train")  # of VOC's classes these keep the first
+
+
+def find_dupl_ends(class_names: tuple[str, ...]) -> tuple[float, np.ndarray] | None:
+    """Find DuPL's first high cut and its last by class (C,), background first; None for classes it has none for.
+
+    >>> find_dupl_ends(("background", "bird", "cat"))[1].tolist(), find_dupl_ends(("background", "circle"))
+    ([0.55, 0.7, 0.55], None)
+    """
+    names = class_names[1:]
+    if set(names) <= set(VOC_CLASSES):
+        return DUPL_START, np.array([DUPL_START if name in DUPL_KEPT else DUPL_END for name in class_names])
+    return (DUPL_START, np.full(len(class_names), DUPL_END)) if set(names) <= set(COCO_CLASSES) else None
 
 
 def parse_cuts(text: str) -> tuple[float, float]:

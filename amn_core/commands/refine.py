@@ -1,7 +1,8 @@
 """A run's maps to something finer, as a run of its own: the command ``refine``.
 
 ``crf`` and ``pamr`` cut the maps at a threshold and refine the labels: a run of finished masks. ``irn`` spreads the
-maps by a random walk that the class boundaries of an IRN hold back: a run of maps again, for any threshold.
+maps by a random walk that the class boundaries of an IRN hold back, ``hysteresis`` keeps the pieces that rise clearly
+above a threshold: runs of maps again, for any threshold.
 ``--every`` refines at every threshold of a grid: a run of counts alone, whose curve stands beside that of the maps
 (`refine_every`).
 """
@@ -29,7 +30,8 @@ from amn_core.presets import DEVICES, FIXED, PRECISIONS
 from amn_core.sweep.refined import choose_grid
 from amn_core.sweep.seeds import build_labels
 
-METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN"}
+METHODS = {"crf": "CRF", "pamr": "PAMR", "irn": "IRN", "hysteresis": "hysteresis"}
+GIVES_MAPS = ("irn", "hysteresis")
 CUT_MASKS = 0.5  # maps of finished masks are 0 or 1
 AMN_POWER = 1.3  # of the maps before the walk, in AMN's code; IRN's takes them as they are
 FEW_IMAGES = 8
@@ -40,8 +42,8 @@ class RefineConfig:
     """What `refine` needs: a run with maps, a way to refine them, and a folder for the new run."""
 
     run: str = option("", "run folder with maps", required=True)
-    method: str = option("crf", "dense CRF or PAMR of the cut maps, or IRN's random walk", choices=tuple(METHODS),
-                         required=True)
+    method: str = option("crf", "dense CRF or PAMR of the cut maps, IRN's random walk, or hysteresis",
+                         choices=tuple(METHODS), required=True)
     out: str = option("", "run folder to write", required=True)
     threshold: float | None = option(
         None, "crf, pamr: where to cut the maps; by default the constant of AMN's code for the run's method")
@@ -50,6 +52,7 @@ class RefineConfig:
         "puts a dense CRF behind")
     thresholds: int = option(51, "every: thresholds from 0 to 1")
     gt_prob: float = option(0.7, "crf: trust in the label of a pixel")
+    rise: float = option(0.2, "hysteresis: how far above the threshold a piece of a mask must rise to stay")
     checkpoint: str = option("", "irn: the model that train irn made")
     beta: float = option(10.0, "irn: exponent of the affinities")
     steps: int = option(256, "irn: steps of the random walk")
@@ -147,6 +150,11 @@ def resolve_refine_config(config: RefineConfig, run: Run) -> RefineConfig:
             raise ValueError(f"{run.path}: finished masks are the same at every threshold; leave --every out")
         if config.threshold is not None:
             raise ValueError(f"threshold is {config.threshold}, but --every takes all: leave one of them out")
+    if config.method == "hysteresis":
+        if not 0 <= config.rise <= 1 or config.every:
+            raise ValueError("hysteresis gives maps for every threshold: leave --every out, and count the run"
+                             if config.every else f"rise is {config.rise:g}; it must lie between 0 and 1")
+        return config
     if config.method != "irn":
         return config if config.every else replace(config, threshold=resolve_threshold(config, run))
     if not config.checkpoint:
@@ -202,10 +210,12 @@ def is_on_gpu(device: str) -> bool:
 def build_refined_meta(config: RefineConfig, run: Run, dataset: Dataset, images: int) -> dict[str, Any]:
     """Describe the new run for its run.json."""
     is_walk = config.method == "irn"
-    kind = REFINED if config.every else "maps" if is_walk else "masks"
+    kind = REFINED if config.every else "maps" if config.method in GIVES_MAPS else "masks"
     kept = {key: run.meta["protocol"][key] for key in ("scales", "flip", "registration", "classes")
             if key in run.meta["protocol"]}
     normalisation = WALK_NORMALISATIONS[config.normalisation] if is_walk else "finished masks"
+    if config.method == "hysteresis":
+        normalisation = f"{run.meta['protocol'].get('normalisation', '')}; pieces that rise {config.rise:g} higher"
     if config.every:
         normalisation = f"masks refined at each of {config.thresholds} thresholds"
     protocol = {"normalisation": normalisation, "resize": "bilinear" if kind == "maps" else "none"}
@@ -226,7 +236,7 @@ def name_refined(config: RefineConfig, run: Run) -> str:
 def describe_refinement(config: RefineConfig, run: Run) -> dict[str, Any]:
     """Describe how a run was refined, and from what: two runs with the same description hold the same."""
     names = {"irn": ("beta", "steps", "radius", "power", "normalisation", "scale"), "crf": ("threshold", "gt_prob"),
-             "pamr": ("threshold",)}
+             "pamr": ("threshold",), "hysteresis": ("rise",)}
     methods = (config.method, "crf") if config.every and config.method == "irn" else (config.method,)
     parameters = {name: getattr(config, name) for method in methods for name in names[method]}
     if config.every:
@@ -327,6 +337,15 @@ def refine_by_walk(config: RefineConfig, target: Run, sources: Sequence[Source])
         save_levels(target.map_path(source.image_id), source.cam, source.class_ids, source.image.shape[:2])
 
 
+def refine_by_hysteresis(config: RefineConfig, target: Run, sources: Sequence[Source]) -> None:
+    """Keep the pieces of the maps of a batch that rise high enough, and write them."""
+    from amn_core.refine.hysteresis import keep_risen
+
+    for source in sources:
+        kept = keep_risen(source.cam, round(config.rise * LEVELS))
+        save_levels(target.map_path(source.image_id), kept, source.class_ids, source.image.shape[:2])
+
+
 def walk_sources(config: RefineConfig, sources: Sequence[Source]) -> list[Source]:
     """Spread the maps of a batch by the random walk; rounded as a run keeps them."""
     walker = load_walker_once(config.checkpoint, config.device, config.precision)
@@ -346,6 +365,7 @@ def load_walker_once(checkpoint: str, device: str, precision: str) -> Any:
 
 REFINERS: dict[str, Callable[[RefineConfig, Run, Sequence[Source]], None]] = {
     "crf": refine_by_crf, "pamr": refine_by_pamr, "irn": refine_by_walk,
+    "hysteresis": refine_by_hysteresis,
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from amn_core.choosing.bounds import settle_index
 from amn_core.choosing.budget import SIZES, Budget, build_folds, score_budget
+from amn_core.choosing.moving import list_moving
 from amn_core.choosing.placing import place_answers
 from amn_core.choosing.point_budget import SIZES as POINT_SIZES
 from amn_core.choosing.point_budget import score_point_budget
@@ -168,8 +169,8 @@ def score_selectors(
         cam: of a CAM on the same images, whose area is lent; none by default.
     """
     lent = [] if cam is None else [choose_area(seen or scored, cam)]
-    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored), *lent, *extra,
-               *choose_oracle(scored, averaging, classes)]
+    choices = [*choose_fixed(scored.thresholds, method), *choose_all_unseen(seen or scored),
+               *list_moving(seen or scored), *lent, *extra, *choose_oracle(scored, averaging, classes)]
     scores = score_choices(scored, choices, averaging, classes, resamples, seed)
     return [describe_choice(choice, score, scored.thresholds) for choice, score in zip(choices, scores, strict=True)]
 
@@ -295,8 +296,9 @@ def build_watcher(config: SelectConfig, run: Run):
 def watch_run(watcher, scored: Counts, runs: Sequence[Run]) -> list[Choice]:
     """Choose with every selector that looks at one run; a classifier is any CAM checkpoint among the runs."""
     from amn_core.choosing import watching
+    from amn_core.choosing.stability import choose_mebin
 
-    chosen = [watching.choose_components(watcher)]
+    chosen = [watching.choose_components(watcher), choose_mebin(watcher, scored.image_ids)]
     if watcher.dataset is None:
         return chosen
     chosen += [watching.choose_edges(watcher, scored), watching.choose_refined(watcher)]
