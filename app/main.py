@@ -24,7 +24,10 @@ SCREENS = {
     ),
     "Make": (("screens/train", "Train"), ("screens/data_and_runs", "Data and runs")),
     "Print": (("screens/figures", "Figures"),),
-    "Learn": tuple((f"lessons/{name}", title) for name, title in LESSONS.items()),
+    "Learn": (
+        *((f"lessons/{name}", title) for name, title in LESSONS.items()),
+        ("screens/course", "The course"), ("screens/course_notes", "The course: for teachers"),
+    ),
 }
 FIRST = "explore"  # at the root, whatever its path is said to be; its own name is kept free to lead there, too
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from amn_core.course.assignment import NAME as COURSE
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.answers import NAME
 from amn_core.formats.files import read_json, write_json
@@ -18,16 +19,24 @@ from app.official_runs import build_run, write_item
 REPOSITORY = Path(__file__).resolve().parents[1]
 ADDED = REPOSITORY / "runs" / "added.json"
 DEPTH = 4
-KINDS = ("runs", "data", "official", "hidden")
+KINDS = ("runs", "data", "official", "hidden", "courses")
 
 
 def list_run_roots() -> tuple[Path, ...]:
     """List the folders to search for runs: bundled, own, those of jobs, then those of AMN_RUNS, then added ones."""
     named = [Path(part) for part in os.environ.get("AMN_RUNS", "").split(os.pathsep) if part]
-    added = [Path(part) for part in load_added()["runs"]]
+    added = [Path(part) for part in load_added()["runs"]] + [folder / "runs" for folder in list_courses()]
     jobs = Path(os.environ.get("AMN_JOBS") or REPOSITORY / "jobs")
     roots = [REPOSITORY / "checkpoints", REPOSITORY / "runs", jobs, *named, *added]
     return tuple(dict.fromkeys(root for root in roots if root.is_dir()))
+
+
+def list_courses() -> tuple[Path, ...]:
+    """List the folders of assignments: that of AMN_COURSE, those that were added, and those below ``runs/``."""
+    named = [os.environ["AMN_COURSE"]] if os.environ.get("AMN_COURSE") else []
+    below = sorted((REPOSITORY / "runs").glob(f"*/{COURSE}"), key=lambda path: -path.stat().st_mtime)
+    folders = [*map(Path, [*named, *reversed(load_added()["courses"])]), *(path.parent for path in below)]
+    return tuple(dict.fromkeys(folder.resolve() for folder in folders if (folder / COURSE).is_file()))
 
 
 def find_answers() -> Path:

@@ -11,7 +11,7 @@ from amn_core.formats.specs import hide_root, make_whole, split_spec
 
 NAME, TEXT = "course.json", "ASSIGNMENT.md"
 KINDS = {"pets": "Oxford-IIIT Pet", "scenes": "drawn scenes"}
-PETS, SCENES, LEARNT = 200, 48, 200  # images that are measured, and scenes that are learnt from
+PETS, SCENES, LEARNT = 200, 48, 640  # images that are measured, and scenes that are learnt from
 BUNDLE = "checkpoints/voc-animals"
 FORMAT = "amn-course"
 PROGRAM = "python -m amn_core"

@@ -9,7 +9,7 @@ import matplotlib
 from amn_core.course.assignment import KINDS, QUESTIONS, STEPS, Assignment
 from amn_core.course.numbers import MEASURES, Number, build_numbers
 from amn_core.course.record import FORMAT, VERSION, describe_runs, hash_images, pack_maps, write_embedded
-from amn_core.course.steps import READ, Tick, judge_steps
+from amn_core.course.steps import LABELS, READ, Tick, judge_steps
 from amn_core.course.work import describe_work, find_runs, read_clock
 from amn_core.data import load_dataset
 from amn_core.figures.config import FigureConfig, resolve_figure_config
@@ -23,6 +23,7 @@ from amn_core.formats.runs import Run
 NAME = "report.html"
 PARTS = ("miou", "best-thresholds", "histograms", "grid")
 RESAMPLES, SHOWN = 200, 4
+DIGITS = {measure: digits for measure, _, digits, _ in MEASURES}
 BEGIN, END = "<!-- what is computed -->", "<!-- what it was computed from -->"
 OWN_STYLE = """
 .words { max-width: 48rem; white-space: pre-wrap; } h3 { font-size: 1rem; margin-bottom: .2rem; }
@@ -140,15 +141,14 @@ def list_answers(answers: dict[str, Any]) -> list[tuple[str, str, str]]:
     """List the answers in numbers: what they are of, as given, and the key of the number that they stand beside."""
     rows = []
     if "guess" in answers:
-        rows += [("guess: CAM's best threshold", f"{answers['guess']['peak_threshold']:g}", "cam.peak_threshold"),
-                 ("guess: points lost to one threshold", f"{answers['guess']['lost']:g}", "cam.lost")]
+        rows += [("guess: CAM's threshold", f"{answers['guess']['peak_threshold']:.3f}", "cam.peak_threshold"),
+                 ("guess: CAM's oracle − peak", f"{answers['guess']['lost']:.1f}", "cam.lost")]
     if "curves" in answers:
-        rows += [(f"read: {key.replace('.', ' ').replace('_', ' ')}", f"{answers['curves'][name]:g}", key)
-                 for name, key in ((name, ".".join(place)) for name, place in READ.items())]
+        rows += [(f"read: {LABELS[name]}", f"{answers['curves'][name]:.{DIGITS[place[1]]}f}", ".".join(place))
+                 for name, place in READ.items()]
     if "choose" in answers:
-        given = f"{answers['choose']['threshold']:g}"
-        rows += [("chosen threshold for AMN", given, "chosen.threshold"), ("mIoU there (%)", "", "chosen.miou"),
-                 ("regret (points)", "", "chosen.regret")]
+        rows += [("chosen: threshold for AMN", f"{answers['choose']['threshold']:.3f}", "chosen.threshold"),
+                 ("chosen: mIoU there (%)", "", "chosen.miou"), ("chosen: regret (points)", "", "chosen.regret")]
     return rows
 
 

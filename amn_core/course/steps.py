@@ -5,12 +5,14 @@ The same judgement is made on a student's folder and on what a report holds; a m
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from amn_core.course.assignment import QUESTIONS, STEPS, Step
 from amn_core.course.numbers import MEASURES, rank_images, read_measure, score_runs
+from amn_core.course.record import read_report
 from amn_core.formats.runs import Run
 
 WORST, OPENED = 5, 3  # of so many images that lose most, so many are to be opened
@@ -151,3 +153,19 @@ JUDGES: dict[str, Callable[[dict[str, Any], dict[str, Run]], Verdict]] = {
     "data": judge_data, "guess": judge_guess, "maps": judge_maps, "look": judge_look, "curves": judge_curves,
     "choose": judge_choose, "refine": judge_refine, "words": judge_words,
 }
+
+
+def judge_report(path: Path, work: dict[str, Any], ticks: Sequence[Tick]) -> Tick:
+    """Judge the last step: whether there is a report, and whether it holds what was done until now."""
+    step = STEPS[-1]
+    if not path.is_file():
+        return Tick(step, False, "No report yet.")
+    try:
+        record = read_report(path)[1]
+    except ValueError as error:
+        return Tick(step, False, f"The report cannot be read: {error}.")
+    told = {tick.step.id: tick.is_done for tick in ticks}
+    if (record.get("answers"), record.get("seen"), record.get("steps")) != (work["answers"], work["seen"], told):
+        return Tick(step, False, "Something was done since the report was written: write it again.")
+    still = [tick.step.title for tick in ticks if not tick.is_done]
+    return Tick(step, True, f"Written; open in it: {', '.join(still)}." if still else "Written, with every step done.")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import controls, state
+from app import controls, coursework, state
 from app.cache import canvases, combinations
 from app.cache import runs as cached
 from app.components.canvas import render_canvas
@@ -94,6 +94,7 @@ def render_image(runs: dict, choice: controls.Choice | None, mix: combinations.M
     except ValueError as error:
         st.error(str(error), icon=":material/broken_image:")
         return
+    coursework.note_image(next(iter(runs.values())), image_id)
     if choice is not None:
         meta = describe_whole(meta, choice, mix)
     render_live({**meta, "canRefine": True}, blob, f"{revision}|{choice and (choice.classes, choice.images)}", runs)

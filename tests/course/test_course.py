@@ -351,3 +351,23 @@ def test_the_commands_write_show_report_and_check(finished, tmp_path, capsys):
     assert [row["is_true"] for row in rows] == [True, False] and "1 of 2 reports are not what they say" in captured.err
     assert main(["course", "check", str(finished[0]), "--data", "scenes:size=64,n=6,seed=8"]) == 1
     assert "data: made on scenes:" in capsys.readouterr().out
+
+
+def test_maps_of_a_bundled_model_are_made_again_and_others_are_found(tmp_path, capsys):
+    spec = f"pets:{make_pets(tmp_path / 'pets')}"
+    assignment = new_assignment("pets", str(tmp_path / "a"), spec)
+    (words,) = list_commands(assignment)["maps"]
+    assert main([*words, "--device", "cpu"]) == 0
+    assert judge(assignment)["maps"]
+    path = Path(write_report(assignment)["file"])
+    capsys.readouterr()
+    assert main(["course", "check", str(path), "--data", assignment.data, "--again", "3"]) == 0
+    image_id = load_dataset(assignment.data, "trainval").ids[0]
+    run = load_run(assignment.runs / "amn")
+    cam, class_ids = run.map(image_id)
+    save_map(run.map_path(image_id), cam[:, ::-1][:, ::4, ::4].copy(), class_ids, cam.shape[1:])
+    assert main(["count", "--run", str(run.path)]) == 0
+    write_report(assignment)
+    capsys.readouterr()
+    assert main(["course", "check", str(path), "--data", assignment.data, "--again", "3"]) == 1
+    assert f"maps: {run.name} of {image_id} is not what its model makes of the image" in capsys.readouterr().out
