@@ -24,7 +24,7 @@ from amn_core.choosing.points import OTHER, OWN, UNSURE, Answers, Estimate, find
 from amn_core.choosing.population import Population, score_levels
 from amn_core.constants import BACKGROUND
 
-DRAWS, BLOCK = 100, 5
+DRAWS, BLOCK = 60, 8
 # What the benchmark's coverage asks for: a curve of straight lines between knots is never quite right. Scenes alone and
 # photographs alone ask for the same.
 LOST_WIDTH, LOST_LEAST = 1.15, 0.003
@@ -85,8 +85,9 @@ def bound_points(
     below = np.take_along_axis(miou, place[None], axis=-1) - miou
     pixels = find_pixels(population, estimate.own.knots, estimate.other.knots)
     expected, total = np.take_along_axis(estimate.miou, place, axis=-1)[..., 0], find_total(population)
-    at = correct(estimate, answers, pixels, find_influence(estimate, *pixels))
-    share = correct(estimate, answers, pixels, (np.ones_like(pixels[0]) / total[..., None, None],) * 2)
+    surprises = find_surprises(estimate, answers)
+    at = correct(estimate, answers, surprises, pixels, find_influence(estimate, *pixels))
+    share = correct(estimate, answers, surprises, pixels, (np.ones_like(pixels[0]) / total[..., None, None],) * 2)
     objects, reach = sum(pixels).sum(axis=(-1, -2)) / total, np.hypot(at.half[..., None], NORMAL * below.std(axis=0))
     is_near = (miou >= miou.max(axis=-1, keepdims=True) - tolerance).mean(axis=0) >= 0.5
     is_near |= np.arange(miou.shape[-1]) == place
@@ -114,63 +115,74 @@ def draw_scores(estimate: Estimate, draws: int, rng: np.random.Generator) -> np.
     if estimate.index.ndim and len(estimate.index) > BLOCK:  # what fits the processor's cache is twice as fast
         blocks = range(0, len(estimate.index), BLOCK)
         return np.concatenate([draw_scores(estimate[i:i + BLOCK], draws, rng) for i in blocks], axis=1)
-    own, other = (
-        draw_curves(curves, draws, rng, LOST_WIDTH).astype(np.float32) for curves in (estimate.own, estimate.other))
+    own, other = (draw_curves(curves, draws, rng, LOST_WIDTH) for curves in (estimate.own, estimate.other))
     return score_levels(estimate.population, *find_pixels(estimate.population, own, other), estimate.split)
 
 
+@dataclass(frozen=True)
+class Surprises:
+    """What answers were less what was expected of them, (..., n) each: of the strongest class, and, where it is not
+    that one, of another object.
+
+    Attributes:
+        theirs: expected chance of another object where it is not the strongest class.
+        rest, rest_other: what the answer left of its own surprise, at least `LEAST_REST`: curves follow them.
+    """
+
+    own: np.ndarray
+    other: np.ndarray
+    theirs: np.ndarray
+    rest: np.ndarray
+    rest_other: np.ndarray
+
+    def weigh(self, move: np.ndarray, move_other: np.ndarray, power: float = 0.0) -> np.ndarray:
+        """Weigh surprises by what a pixel of either kind moves, over what was left of them to a power: (..., n)."""
+        own, other = self.own / self.rest**power, self.other / self.rest_other**power
+        return (move - move_other * self.theirs) * own + move_other * other
+
+
+def find_surprises(estimate: Estimate, answers: Answers) -> Surprises:
+    """Find how far answers surprise."""
+    places = (*np.indices(answers.rows.shape, sparse=True)[:-1], answers.rows, answers.levels)
+    basis = build_basis(estimate.population.ranks)
+    (mine, rest), (theirs, rest_other) = (
+        find_rests(curves, basis, places) for curves in (estimate.own, estimate.other))
+    is_own = answers.kinds == OWN
+    return Surprises(is_own - mine, ~is_own * ((answers.kinds == OTHER) - theirs), theirs, rest, rest_other)
+
+
+def find_rests(curves: Curves, basis: np.ndarray, places: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Find the chances at answers, and what each left of its surprise: 1 less its leverage; (..., n) each."""
+    chance = curves.chances(basis)
+    leverage = chance * (1 - chance) * ((basis @ curves.covariance) * basis).sum(axis=-1)
+    return chance[places], np.maximum(1 - leverage[places], LEAST_REST)
+
+
 def correct(
-    estimate: Estimate, answers: Answers, pixels: tuple[np.ndarray, np.ndarray], influence: tuple
+    estimate: Estimate, answers: Answers, surprises: Surprises, pixels: tuple[np.ndarray, np.ndarray], influence: tuple
 ) -> Correction:
     """Find by how much a sum over pixels is to be corrected, and its 95 % interval.
+
+    A term is what a pixel moves by the surprise of its answer, times the pixels that the answer stands for.
 
     Args:
         pixels: expected ones, as `find_pixels` gives them. influence: what a pixel of the strongest class and one of
             another object add to the sum, in place of background; (..., S, G) each.
     """
-    n = np.where(answers.kinds == UNSURE, 0, answers.counts).sum(axis=-1)
-    answered = np.maximum((answers.kinds != UNSURE).sum(axis=-1), 1)
-    plain = find_terms(estimate, answers, influence)
-    wide = find_terms(estimate, answers, influence, is_wide=True)
-    value = plain.sum(axis=-1) / answered
-    seen = sum_squares(wide, answers.images) / answered**2
+    places = (*np.indices(answers.rows.shape, sparse=True)[:-1], answers.rows, answers.levels)
+    is_answered, moves = answers.kinds != UNSURE, [part[places] for part in influence]
+    answered = np.maximum(is_answered.sum(axis=-1), 1)
+    weights = is_answered * answers.weights / answered[..., None]
+    value = (surprises.weigh(*moves) * weights).sum(axis=-1)
+    # By the root of what is left, squares are right on average (MacKinnon and White's HC2).
+    seen = sum_squares(surprises.weigh(*moves, power=0.5) * weights, answers.images)
     asked = expect_chances(estimate.population, estimate, answered)
-    square, cube = expect_moments(estimate.population, pixels, influence, asked, n)
+    square, cube = expect_moments(
+        estimate.population, pixels, influence, asked, (is_answered * answers.counts).sum(axis=-1))
     deviation = np.sqrt(np.maximum(seen, square))
     # Between the shift where the spread is known, (z² − 1) / 6, and where it is seen, (2 z² + 1) / 6.
     shift = deviation * cube / np.maximum(square, 1e-30) ** 1.5 * NORMAL**2 / 4
     return Correction(value, value + shift, NORMAL * deviation)
-
-
-def find_terms(
-    estimate: Estimate, answers: Answers, influence: tuple[np.ndarray, np.ndarray], is_wide: bool = False
-) -> np.ndarray:
-    """Find the terms (..., n): each answer less its chance, times what a pixel moves, times the pixels it stands for.
-
-    Args:
-        is_wide: divide by the root of what the answer itself left of its residual, as curves follow their answers
-            (MacKinnon and White's HC2), so that squares are right on average.
-    """
-    places = (*np.indices(answers.rows.shape, sparse=True)[:-1], answers.rows, answers.levels)
-    basis = build_basis(estimate.population.ranks)
-    (mine, rest), (theirs, rest_other) = (
-        find_rests(curves, basis, places, is_wide) for curves in (estimate.own, estimate.other))
-    move, move_other = (part[places] for part in influence)
-    is_own, is_other = answers.kinds == OWN, answers.kinds == OTHER
-    terms = (move - move_other * theirs) * (is_own - mine) / rest
-    terms = terms + move_other * ~is_own * (is_other - theirs) / rest_other
-    return np.where(answers.kinds == UNSURE, 0, terms * answers.weights)
-
-
-def find_rests(
-    curves: Curves, basis: np.ndarray, places: tuple, is_wide: bool
-) -> tuple[np.ndarray, np.ndarray | float]:
-    """Find the chances at answers (..., n), and by what their residuals are to be divided."""
-    chance = curves.chances(basis)
-    if not is_wide:
-        return chance[places], 1.0
-    leverage = chance * (1 - chance) * ((basis @ curves.covariance) * basis).sum(axis=-1)
-    return chance[places], np.sqrt(np.maximum(1 - leverage[places], LEAST_REST))
 
 
 def sum_squares(terms: np.ndarray, images: np.ndarray | None) -> np.ndarray:

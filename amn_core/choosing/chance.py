@@ -115,24 +115,36 @@ def fit_curves(asked: np.ndarray, found: np.ndarray, basis: np.ndarray, prior: C
 def draw_curves(curves: Curves, n: int, rng: np.random.Generator, width: float = 1.0) -> np.ndarray:
     """Draw curves from the beliefs: (n, ..., S, K) log odds at the knots, monotone.
 
+    In single precision: draws are many, and blurred by more than that.
+
     Args:
         width: factor on the standard deviations.
     """
-    noise = rng.standard_normal((n, *curves.shared.shape, 1))
-    shared = (np.linalg.cholesky(curves.spread) @ noise)[..., 0] * width
-    noise = rng.standard_normal((n, *curves.own.shape, 1))
-    own = (np.linalg.cholesky(curves.rest) @ noise)[..., 0] * width
-    own -= np.einsum("...skl,n...l->n...sk", curves.pull, shared)
-    return make_monotone(curves.prior.mean + (curves.shared + shared)[..., None, :] + curves.own + own)
+    shared, own = (
+        (np.linalg.cholesky(spread) * width).astype(np.float32) @ rng.standard_normal((n, *at.shape, 1), np.float32)
+        for spread, at in ((curves.spread, curves.shared), (curves.rest, curves.own)))
+    own = own[..., 0] - np.einsum("...skl,n...l->n...sk", curves.pull.astype(np.float32), shared[..., 0])
+    middle = (curves.prior.mean + curves.shared[..., None, :] + curves.own).astype(np.float32)
+    return make_monotone(middle + shared[..., None, :, 0] + own)
 
 
 def make_monotone(values: np.ndarray) -> np.ndarray:
     """Find the increasing values (..., K) nearest to some in squares: the largest of the smallest averages."""
+    falls = (values[..., 1:] < values[..., :-1]).any(axis=-1)
+    if not falls.any():
+        return values
+    monotone = values.copy()
+    monotone[falls] = find_increasing(values[falls])
+    return monotone
+
+
+def find_increasing(values: np.ndarray) -> np.ndarray:
+    """Find the increasing values nearest to each row of values (M, K)."""
     n = values.shape[-1]
-    sums = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
-    low = np.full(values.shape, -np.inf)
+    sums = np.pad(np.cumsum(values, axis=-1), ((0, 0), (1, 0)))
+    low = np.full_like(values, -np.inf)
     for first in range(n):
-        means = (sums[..., first + 1:] - sums[..., first:first + 1]) / np.arange(1, n - first + 1)
-        smallest = np.minimum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
-        low[..., first:] = np.maximum(low[..., first:], smallest)
+        means = (sums[:, first + 1:] - sums[:, first:first + 1]) / np.arange(1, n - first + 1, dtype=values.dtype)
+        smallest = np.minimum.accumulate(means[:, ::-1], axis=-1)[:, ::-1]
+        low[:, first:] = np.maximum(low[:, first:], smallest)
     return low

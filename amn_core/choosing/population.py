@@ -170,14 +170,14 @@ def score_levels(
     Returns:
         (..., G) in [0, 1].
     """
-    pixels = population.pixels.astype(own.dtype)
+    pixels, ones = population.pixels.astype(own.dtype), np.ones(own.shape[-1], own.dtype)
     bare = np.eye(split.shape[-1])[BACKGROUND] * population.bare[..., None] if bare is None else bare
-    truth = np.einsum("...s,...sc->...c", other.sum(axis=-1), split) + bare
-    total = own.sum(axis=-1)
-    truth = (truth + total @ np.eye(split.shape[-1])[population.classes]).astype(own.dtype)
-    hit, called = (part.sum(axis=-1, keepdims=True) - np.cumsum(part, axis=-1) for part in (own, pixels))
+    truth = np.einsum("...s,...sc->...c", other @ ones, split) + bare
+    below = np.cumsum(own, axis=-1)
+    truth = (truth + below[..., -1] @ np.eye(split.shape[-1])[population.classes]).astype(own.dtype)
+    hit, called = (part[..., -1:] - part for part in (below, np.cumsum(pixels, axis=-1)))
     union = truth[..., population.classes][..., None] + called - hit
-    is_kept, is_there = population.is_kept, union.max(axis=-1) > 0
+    is_kept, is_there = population.is_kept, union[..., 0] > 0  # it only falls
     summed = np.einsum("...sg,...s->...g", hit / np.maximum(union, 1e-9), (is_kept & is_there).astype(own.dtype))
     n = len(population.kept) if population.averaging == "all" else (
         (is_kept & is_there).sum(axis=-1) + (BACKGROUND in population.kept))[..., None]

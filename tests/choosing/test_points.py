@@ -218,7 +218,8 @@ def test_expected_moments_are_those_of_drawn_answers(drawn):
     believed = replace(truth, kinds=kinds, named=truth.named + 1e-9)
     many = trials.add_answers(
         points.start_answers((1,)), population, believed, asked, np.random.default_rng(1), n=200_000)
-    terms = bounds.find_terms(estimate, many, influence)[0]
+    moves = [part[0, many.rows[0], many.levels[0]] for part in influence]
+    terms = bounds.find_surprises(estimate, many).weigh(*moves)[0] * many.weights[0]
     assert terms.mean() == pytest.approx(0, abs=4 * terms.std() / np.sqrt(len(terms)))
     assert (terms**2).mean() / 2 == pytest.approx(square[0], rel=0.05)
     assert (terms**3).mean() / 4 == pytest.approx(cube[0], rel=0.3) and cube[0] < 0
