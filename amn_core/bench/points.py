@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.bench.elsewhere import average_shares, find_best_share, lose_by_share, split_by_size
 from amn_core.bench.plain_points import simulate_plain
 from amn_core.choosing.bounds import Bounds, bound_points
 from amn_core.choosing.points import find_total
@@ -25,13 +26,13 @@ BUNDLED = Path(__file__).resolve().parents[2] / "checkpoints"
 CHUNK = 100
 ENOUGH = 0.01
 LEAST, STOP = 50, "at the stop"
-REGRET = (("run", "run", "s"), ("rule", "rule", "s"), ("answers", "answers", "d"), ("mean_regret", "points lost", "%"),
+REGRET = (("run", "run", "s"), ("rule", "rule", "s"), ("answers", "answers", "d"), ("mean_regret", "regret", "%"),
           ("p95_regret", "95 of 100", "%"))
 COVER = (
     ("run", "run", "s"), ("answers", "answers", "s"), ("simulations", "simulations", "d"), ("looks", "mean", ".0f"),
     ("miou_covered", "mIoU in its interval", "%"), ("miou_width", "half of it", "%"),
-    ("share_covered", "share in its interval", "%"), ("lost_covered", "lost within bound", "%"),
-    ("lost_bound", "bound", "%"), ("mean_regret", "lost", "%"),
+    ("share_covered", "share in its interval", "%"), ("lost_covered", "regret within bound", "%"),
+    ("lost_bound", "bound", "%"), ("mean_regret", "regret", "%"),
 )
 
 
@@ -69,7 +70,8 @@ def bench_points(config: BenchPointsConfig) -> list[dict[str, Any]]:
     Returns:
         One dict for each run, rule and number of answers: ``run, answers, rule, mean_regret, p95_regret`` (fractions
         of 1). Rules: ``share`` (the true share of foreground, no answer; with ``true_share``, ``peak_share`` and the
-        shares ``share_low, share_high`` between which less than a point is lost), ``plain`` (the simple way),
+        shares ``share_low, share_high`` between which less than a point is lost), ``share elsewhere`` (that which was
+        best on other data; also on the halves with smaller and larger objects), ``plain`` (the simple way),
         ``points`` (ours), and ``points, 5 % wrong`` (with mistakes, and unsure where it is hard to tell). With
         `coverage`, whether intervals hold: see `describe_coverage`.
 
@@ -86,7 +88,7 @@ def bench_points(config: BenchPointsConfig) -> list[dict[str, Any]]:
         print(case.name, file=sys.stderr, flush=True)
         prior = learn_prior([other.lesson for other in cases if other.data != case.data])
         rows += measure_coverage(case, prior, sizes, config) if config.coverage else [
-            describe_share(case), *measure_regret(case, prior, sizes, config)]
+            describe_share(case), describe_elsewhere(case, cases), *measure_regret(case, prior, sizes, config)]
     return rows
 
 
@@ -130,6 +132,18 @@ def describe_share(case: Case) -> dict[str, Any]:
     return {"run": case.name, "answers": 0, "rule": "share", "mean_regret": lost, "p95_regret": lost,
             "true_share": true_share, "peak_share": float(1 - confusion[peak, :, 0].sum() / pixels),
             "share_low": low, "share_high": high}
+
+
+def describe_elsewhere(case: Case, cases: Sequence[Case]) -> dict[str, Any]:
+    """Describe what the share that was best on other data gives, on all images and on each half by size of objects."""
+    others = [other for other in cases if other.data != case.data]
+    share = average_shares(
+        [find_best_share(other.counts, other.curve) for other in others], [other.data for other in others])
+    population = case.population
+    lost, small, large = (lose_by_share(counts, share, population.averaging, population.kept)
+                          for counts in (case.counts, *split_by_size(case.counts)))
+    return {"run": case.name, "answers": 0, "rule": "share elsewhere", "mean_regret": lost, "p95_regret": lost,
+            "share": share, "regret_small": small, "regret_large": large}
 
 
 def measure_regret(
@@ -213,6 +227,10 @@ def format_points(rows: list[dict[str, Any]]) -> str:
     if "miou_covered" in rows[0]:
         return "\n".join(format_rows(COVER, rows))
     shares = (("run", "run", "s"), ("true_share", "true share", ".3f"), ("peak_share", "share at the peak", ".3f"),
-              ("mean_regret", "points lost", "%"), ("share_low", "a point from", ".3f"), ("share_high", "to", ".3f"))
-    lines = format_rows(shares, [row for row in rows if row["rule"] == "share"])
-    return "\n".join([*lines, "", *format_rows(REGRET, [row for row in rows if row["rule"] != "share"])])
+              ("mean_regret", "regret", "%"), ("share_low", "a point from", ".3f"), ("share_high", "to", ".3f"))
+    elsewhere = (("run", "run", "s"), ("share", "share elsewhere", ".3f"), ("mean_regret", "regret", "%"),
+                 ("regret_small", "small objects", "%"), ("regret_large", "large objects", "%"))
+    tables = (("share", shares), ("share elsewhere", elsewhere))
+    lines = [line for rule, columns in tables
+             for line in (*format_rows(columns, [row for row in rows if row["rule"] == rule]), "")]
+    return "\n".join([*lines, *format_rows(REGRET, [row for row in rows if row["answers"]])])
