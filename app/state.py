@@ -171,7 +171,6 @@ PARAMS: dict[str, Param] = {
     "clip": Param(1.0, **NUMBER),
     "sharpness": Param(0.0, **NUMBER),
     "suppression": Param(0.0, **NUMBER),
-    "rescale": Param(0.0, **NUMBER),
     "knob": Param(0.5, **NUMBER),
     "choice": Param(0, int, str),            # where a threshold is chosen
     "rule": Param(0, int, str),              # what an absent class counts

@@ -1,13 +1,38 @@
 """The counts of a run after its maps were bent; `sandbox.js` computes the same in the browser.
 
-Bending moves values, and all pixels of a cell move together; so the counts can be moved in place of the maps.
+Bending moves values and leaves pixels where they are, so the counts can be bent in place of the maps: what was counted
+in a cell is above a threshold if the cell's bent value is.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from app.lessons.manipulation import Manipulation, manipulate
+from app.lessons.manipulation import Manipulation, bend
 
 CELLS = 101
+
+
+@dataclass(frozen=True)
+class BentCurve:
+    """The mIoU of bent maps, percent, (T,), at thresholds (T,): every value that a cell has after bending."""
+
+    thresholds: np.ndarray
+    miou: np.ndarray
+
+    @property
+    def peak(self) -> float:
+        """The highest mIoU."""
+        return float(self.miou.max())
+
+    @property
+    def plateau(self) -> float:
+        """The width of the thresholds around the peak that are within one point of it."""
+        peak = int(self.miou.argmax())
+        far = np.flatnonzero(self.miou < self.miou[peak] - 1)
+        low, high = far[far < peak], far[far > peak]
+        first, last = (low[-1] + 1 if len(low) else 0), (high[0] - 1 if len(high) else len(self.miou) - 1)
+        return float(self.thresholds[last] - self.thresholds[first])
 
 
 def shrink_bins(counts) -> np.ndarray:
@@ -23,50 +48,27 @@ def shrink_bins(counts) -> np.ndarray:
     return shrunk
 
 
-def find_tops(counts) -> np.ndarray:
-    """Find the largest value of each image, to a cell, (N,) in [0, 1]."""
-    cells = shrink_bins(counts)
-    highest = np.where(cells > 0, np.arange(CELLS), 0).max(axis=1) / (CELLS - 1)
-    tops = np.zeros(len(counts.image_ids))
-    np.maximum.at(tops, counts.decision_image, highest)
-    return tops
-
-
-def bend_cells(top: float, manipulation: Manipulation, is_background: bool) -> np.ndarray:
-    """Find the cell that each cell of an image moves to, (CELLS,) integers."""
-    values = (np.arange(CELLS) / (CELLS - 1)).astype(np.float32)
-    stretched = values * np.float32(1 + manipulation.rescale * (1 / max(top, 1e-6) - 1))
-    same = Manipulation(0.0, *(getattr(manipulation, name) for name in ("gamma", "clip", "sharpness", "level")))
-    bent = manipulate(stretched[None, None], same)[0, 0]
-    bent = bent * (1 - manipulation.suppression) if is_background else bent
-    return np.floor(np.clip(bent, 0, 1) * (CELLS - 1) + 0.5).astype(int)
-
-
-def count_bent(counts, manipulation: Manipulation) -> np.ndarray:
-    """Count a run again after bending its maps: mIoU in percent at `CELLS` thresholds, absent classes left out.
+def count_bent(counts, manipulation: Manipulation) -> BentCurve:
+    """Count a run again after bending its maps; classes without a pixel anywhere are left out of the mean.
 
     A pixel is foreground strictly above a threshold.
     """
-    cells, tops, n = shrink_bins(counts), find_tops(counts), counts.n_classes
-    hit, called, truth = np.zeros((n, CELLS)), np.zeros((n, CELLS)), np.zeros(n)
-    for row, image in enumerate(counts.decision_image):
-        gt, label = int(counts.decision_gt[row]), int(counts.decision_class[row])
-        moved = np.bincount(bend_cells(tops[image], manipulation, gt == 0), weights=cells[row], minlength=CELLS)
-        above = moved.sum() - moved.cumsum()
-        truth[gt] += moved.sum()
-        called[label] += above
-        called[0] += moved.sum() - above
-        hit[label] += above if gt == label else 0
-        hit[0] += moved.sum() - above if gt == 0 else 0
+    cells, n = np.arange(CELLS) / (CELLS - 1), counts.n_classes
+    bent = [bend(cells, manipulation, is_background) for is_background in (False, True)]
+    thresholds = np.unique(np.concatenate(bent))
+    first = [np.searchsorted(values, thresholds, side="right") for values in bent]
+    table = shrink_bins(counts)
+    rest = np.concatenate([table[:, ::-1].cumsum(axis=1)[:, ::-1], np.zeros((len(table), 1), np.int64)], axis=1)
+    hit, called, truth = np.zeros((n, len(thresholds))), np.zeros((n, len(thresholds))), np.zeros(n)
+    for gt in range(n):
+        for label in range(n):
+            row = rest[(counts.decision_gt == gt) & (counts.decision_class == label)].sum(axis=0)
+            above = row[first[int(gt == 0)]]
+            truth[gt] += row[0]
+            called[label] += above
+            called[0] += row[0] - above
+            hit[label] += above if gt == label else 0
+            hit[0] += row[0] - above if gt == 0 else 0
     union = called + truth[:, None] - hit
     with np.errstate(invalid="ignore"):
-        return 100 * np.nanmean(np.where(union > 0, hit / union, np.nan), axis=0)
-
-
-def measure_plateau(curve: np.ndarray) -> float:
-    """Measure the width of the thresholds around the peak that are within one point of it."""
-    peak = int(curve.argmax())
-    is_far = np.flatnonzero(curve < curve[peak] - 1)
-    low, high = is_far[is_far < peak], is_far[is_far > peak]
-    first, last = (low[-1] + 1 if len(low) else 0), (high[0] - 1 if len(high) else CELLS - 1)
-    return float(last - first) / (CELLS - 1)
+        return BentCurve(thresholds, 100 * np.nanmean(np.where(union > 0, hit / union, np.nan), axis=0))

@@ -54,6 +54,7 @@ FIGURES.loss = {
 
   say({ content, values }) {
     const rolled = rollAll(content, values);
+    if (!values.steps) return `In the CAM the imbalance of the object's pixels (spread ÷ mean) is ${spread(content.pixels.object).toFixed(2)}. Move the steps.`;
     return `After ${values.steps} steps the imbalance of the object's pixels (spread ÷ mean) has gone from ${spread(content.pixels.object).toFixed(2)} to `
       + `${spread(rolled.object).toFixed(2)}: weak pixels were pulled up, and what is above ${(1 - values.epsilon).toFixed(2)} is pushed down.`;
   },

@@ -4,36 +4,28 @@ import numpy as np
 import pytest
 
 from amn_core.sweep.counts import CountsBuilder
-from amn_core.sweep.scores import summarise
-from app.lessons.manipulation import Manipulation, manipulate
+from app.lessons.bent_counts import count_bent
+from app.lessons.manipulation import LEVEL, Manipulation, bend
 
-CAM = np.linspace(0, 0.8, 12, dtype=np.float32).reshape(1, 3, 4)
+VALUES = np.linspace(0, 0.8, 12)
 
 
 def test_neutral_manipulation_changes_nothing() -> None:
-    assert np.array_equal(manipulate(CAM, Manipulation()), CAM)
-
-
-def test_rescaling_reaches_1_for_each_map() -> None:
-    cam = np.stack([CAM[0], CAM[0] / 2, CAM[0] * 0])
-    assert manipulate(cam, Manipulation(rescale=1.0)).max(axis=(1, 2)) == pytest.approx([1, 1, 0])
-    assert manipulate(cam, Manipulation(rescale=0.5)).max(axis=(1, 2)) == pytest.approx([0.9, 0.7, 0])
+    assert np.array_equal(bend(VALUES, Manipulation()), VALUES)
 
 
 def test_gamma_clip_and_step_are_what_they_say() -> None:
-    assert manipulate(CAM, Manipulation(gamma=2.0)) == pytest.approx(CAM**2)
-    assert manipulate(CAM, Manipulation(clip=0.4)) == pytest.approx(np.minimum(CAM, 0.4) / 0.4)
-    stepped = manipulate(CAM, Manipulation(sharpness=60.0, level=0.4))
-    assert ((stepped > 0.5) == (CAM > 0.4)).all() and stepped[CAM > 0.55].min() > 0.95 > 0.05 > stepped[CAM < 0.3].max()
+    assert bend(VALUES, Manipulation(gamma=2.0)) == pytest.approx(VALUES**2)
+    assert bend(VALUES, Manipulation(clip=0.4)) == pytest.approx(np.minimum(VALUES, 0.4) / 0.4)
+    stepped = bend(VALUES, Manipulation(sharpness=60.0))
+    assert ((stepped > 0.5) == (VALUES > LEVEL)).all()
+    assert stepped[VALUES > 0.55].min() > 0.95 > 0.05 > stepped[VALUES < 0.3].max()
 
 
-def test_suppression_needs_and_uses_the_ground_truth() -> None:
-    gt = np.zeros((3, 4), np.uint8)
-    gt[2] = 1
-    bent = manipulate(CAM, Manipulation(suppression=0.5), gt)
-    assert bent[0, 2] == pytest.approx(CAM[0, 2]) and bent[0, :2] == pytest.approx(CAM[0, :2] / 2)
-    with pytest.raises(ValueError, match="ground truth"):
-        manipulate(CAM, Manipulation(suppression=0.5))
+def test_suppression_turns_down_true_background_alone() -> None:
+    is_background = VALUES < 0.3
+    bent = bend(VALUES, Manipulation(suppression=0.5), is_background)
+    assert bent == pytest.approx(np.where(is_background, VALUES / 2, VALUES))
 
 
 @pytest.mark.parametrize("changes", [{"gamma": 0.0}, {"clip": 0.0}, {"clip": 1.5}])
@@ -42,19 +34,30 @@ def test_impossible_changes_are_refused(changes: dict) -> None:
         Manipulation(**changes)
 
 
-def test_what_keeps_the_order_moves_the_curve_and_not_the_peak() -> None:
+@pytest.mark.parametrize(
+    "manipulation", [Manipulation(), Manipulation(gamma=0.4), Manipulation(clip=0.6, sharpness=9.0, suppression=0.4)])
+def test_bent_counts_are_those_of_bent_maps(manipulation: Manipulation) -> None:
+    """The slow way: bend every pixel of maps whose values lie on the cells, and take the argmax."""
     rng = np.random.default_rng(1)
-    gt = (rng.random((4, 20, 20)) < 0.3).astype(np.uint8)
-    cams = [np.clip(0.25 * mask + 0.5 * rng.random((1, 20, 20)), 0, 1).astype(np.float32) for mask in gt]
+    gts = (rng.random((4, 20, 20)) < 0.3).astype(np.uint8)
+    maps = [np.clip(np.round(0.25 * gt + 0.5 * rng.random((20, 20)), 2), 0, 1)[None].astype(np.float32) for gt in gts]
+    builder = CountsBuilder(("background", "a"), np.linspace(0, 1, 201))
+    for i, (cam, gt) in enumerate(zip(maps, gts, strict=True)):
+        builder.add(str(i), np.maximum(cam - np.float32(0.001), 0), np.array([1]), gt)
+    curve = count_bent(builder.build(), manipulation)
+    bent = np.stack([bend(np.round(cam[0].astype(float), 2), manipulation, gt == 0)
+                     for cam, gt in zip(maps, gts, strict=True)])
+    for threshold, found in list(zip(curve.thresholds, curve.miou, strict=True))[::17]:
+        called = bent > threshold + 1e-9
+        ious = [(called & (gts == 1)).sum() / max((called | (gts == 1)).sum(), 1),
+                (~called & (gts == 0)).sum() / (~called | (gts == 0)).sum()]
+        assert found == pytest.approx(100 * np.mean(ious), abs=0.5)
 
-    def score(manipulation: Manipulation):
-        builder = CountsBuilder(("background", "a"), np.linspace(0, 1, 2001))
-        for i, (cam, mask) in enumerate(zip(cams, gt)):
-            builder.add(str(i), manipulate(cam, manipulation), np.array([1]), mask)
-        return summarise(builder.build())
 
-    before, after = score(Manipulation()), score(Manipulation(gamma=0.4))
-    assert Manipulation(gamma=0.4).keeps_order and not Manipulation(rescale=0.1).keeps_order
-    assert after.peak_threshold > before.peak_threshold + 0.1
-    assert after.peak_miou == pytest.approx(before.peak_miou, abs=5e-3)
-    assert after.auc == pytest.approx(before.auc, abs=2e-3)
+def test_what_keeps_the_order_moves_the_plateau_and_not_the_peak(scenes_material) -> None:
+    counts = scenes_material.runs["cam"].counts()
+    before = count_bent(counts, Manipulation())
+    for manipulation in (Manipulation(gamma=0.2), Manipulation(gamma=3.0), Manipulation(sharpness=40.0),
+                         Manipulation(gamma=3.0, sharpness=40.0)):
+        after = count_bent(counts, manipulation)
+        assert after.peak == pytest.approx(before.peak) and after.plateau != pytest.approx(before.plateau, abs=0.01)
