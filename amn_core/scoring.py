@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amn_core.constants import BACKGROUND
 from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run
 from amn_core.sweep import Bootstrap, Counts, Summary, bootstrap_runs, summarise
-from amn_core.sweep.confusion import find_classes
+from amn_core.sweep.confusion import Rates, average_rates, find_classes, score_confusion, score_rates
 from amn_core.sweep.images import ImageRates, ImageScores, score_image_rates, score_images
 from amn_core.sweep.protocols import Protocol, find_protocol, parse_classes
 from amn_core.sweep.refined import find_common_thresholds, thin_counts
@@ -150,6 +151,34 @@ def score_run_images(
     terms = choose_terms(run, counts, images, classes, averaging)
     scores = score_images(terms.select(counts), terms.protocol.averaging, terms.class_list)
     return drop_image_thresholds(scores) if run.is_masks else scores
+
+
+def score_run_rates(
+    run: Run, images: Iterable[str] | None = None, classes: str | Iterable[str] | None = None,
+    counts: Counts | None = None,
+) -> Rates:
+    """Score precision, recall and error rates of a run at every threshold, means over its object classes: (T,) each.
+
+    Args:
+        images, classes, counts: as in `score_run`; of the classes those count that are in the ground truth, without
+            background, so that no averaging rule changes a rate.
+
+    Raises:
+        ValueError: as in `score_run`.
+
+    >>> rates = score_run_rates(run)
+    >>> [f"{values[28]:.3f}" for values in (rates.precision, rates.recall, rates.false_positive_rate)]
+    ['0.657', '0.708', '0.015']
+    """
+    counts = run.counts() if counts is None else counts
+    return score_rates_under(counts, choose_terms(run, counts, images, classes))
+
+
+def score_rates_under(counts: Counts, terms: Terms) -> Rates:
+    """Score rates under terms that were chosen before, as `score_run_rates` does."""
+    confusion = score_confusion(terms.select(counts))
+    kept = np.setdiff1d(find_classes(counts.class_names, terms.class_list), [BACKGROUND])
+    return average_rates(score_rates(confusion), kept[confusion[0].sum(axis=1)[kept] > 0])
 
 
 def score_by_size(

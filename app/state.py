@@ -140,7 +140,11 @@ PARAMS: dict[str, Param] = {
     # Curves, Activation and Images
     "subset": Param((), **LIST),             # ids of the images that count; empty means all
     "common": Param(False, **FLAG),          # only the images that all chosen runs have
-    "view": Param("miou", read_one_of("miou", "classes", "rates", "cuts", "difference", "best")),  # Curves' chart
+    "view": Param("miou", read_one_of(      # which chart of Curves
+        "miou", "classes", "rates", "sizes", "images", "best", "cuts", "difference")),
+    "share": Param("rate", read_one_of("rate", "union")),  # of what false positives and negatives are a share
+    "size-measure": Param("iou", read_one_of("iou", "precision", "recall", "false_positive_rate")),
+    "size-cuts": Param("2, 10, 35"),         # where sizes of objects are parted, percent of the image
     "axis": Param("threshold", read_one_of("threshold", "share")),  # or "share": of the pixels called foreground
     "intervals": Param(True, **FLAG),
     "first": Param(None),                    # the two runs of a difference, by key

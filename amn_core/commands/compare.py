@@ -1,10 +1,12 @@
 """Runs to the table that compares them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from amn_core.commands.compare_rates import describe_rates, describe_sizes, format_rates, parse_sizes
 from amn_core.commands.text import format_protocol, format_rows
 from amn_core.data.lists import read_id_list
 from amn_core.formats.run_names import name_runs
@@ -42,6 +44,10 @@ class CompareConfig:
     common: bool = option(False, "score all runs over the classes and images that they share, under one averaging")
     cuts: str = option("", "score two cuts too, unsure pixels between: HIGH,LOW or one of "
                        f"{', '.join(TWO_CUTS)}")
+    rates: bool = option(False, "precision, recall, FP and FN rates too, means and by class")
+    sizes: str = option("", "scores by size of the object too: shares of the image that part the sizes, such as "
+                        "0.02,0.1,0.35")
+    at: str = option("peak", "threshold of rates and sizes: a number, or peak for each run's own")
     intervals: bool = option(False, "95 % bootstrap intervals over images, and what each run gains over the one before")
     json: bool = option(False, "print JSON")
 
@@ -70,7 +76,8 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         ``{"thresholds": [...], "runs": [{"name", "method", "images", "protocol", "peak_miou", …, "miou"}], "notes":
         [...]}``; scores are fractions of 1, notes say in what the runs differ. With ``intervals`` each run also has
         ``peak_interval`` [low, high], and from the second on ``gain`` and ``gain_interval``: its peak less that of
-        the run before, the images drawn in pairs. With ``cuts`` each run has ``two_cuts``, a `PairScore` as a dict.
+        the run before, the images drawn in pairs. With ``cuts`` each run has ``two_cuts``, a `PairScore` as a dict;
+        with ``rates`` and ``sizes`` it has these, of `describe_rates` and `describe_sizes`.
 
     Raises:
         ValueError: no run, runs without counts, other thresholds, or an unknown class or protocol.
@@ -82,13 +89,28 @@ def compare(config: CompareConfig) -> dict[str, Any]:
     thresholds = counts[0].thresholds
     terms = choose_all_terms(config, runs, counts)
     rows = [describe_run(*row) for row in zip(runs, name_runs(runs), counts, terms, strict=True)]
-    if config.cuts:
-        pair = parse_cuts(config.cuts)
-        rows = [row | describe_cuts(*one, pair) for row, *one in zip(rows, runs, counts, terms, strict=True)]
+    for describe in list_extras(config):
+        rows = [row | describe(*one) for row, *one in zip(rows, runs, counts, terms, strict=True)]
     if config.intervals:
         rows = add_intervals(runs, counts, terms, rows)
     notes = write_notes(runs, terms) + describe_refined(runs, thresholds)
     return {"thresholds": thresholds.tolist(), "runs": rows, "notes": notes}
+
+
+def list_extras(config: CompareConfig) -> list[Callable[[Run, Counts, Terms], dict[str, Any]]]:
+    """List what else is asked of each run: functions of run, counts and terms that give parts of its row.
+
+    Raises:
+        ValueError: a pair of cuts or cuts between sizes that cannot be read.
+    """
+    extras = []
+    if config.cuts:
+        extras.append(partial(describe_cuts, pair=parse_cuts(config.cuts)))
+    if config.rates:
+        extras.append(partial(describe_rates, at=config.at))
+    if config.sizes:
+        extras.append(partial(describe_sizes, at=config.at, cuts=parse_sizes(config.sizes)))
+    return extras
 
 
 def choose_all_terms(config: CompareConfig, runs: Sequence[Run], counts: Sequence[Counts]) -> list[Terms]:
@@ -172,6 +194,7 @@ def format_table(result: dict[str, Any]) -> str:
         lines += ["", *format_rows(INTERVAL_COLUMNS, result["runs"])]
     if any("two_cuts" in run for run in result["runs"]):
         lines += ["", *format_cuts(result["runs"])]
+    lines += format_rates(result["runs"])
     notes = [f"{run['name']}: {format_protocol(run['protocol'])}" for run in result["runs"]]
     notes += filter(None, [describe_degenerate(max(run["degenerate"] for run in result["runs"]))])
     return "\n".join([*lines, "", *notes])

@@ -208,6 +208,20 @@ def score_rates(confusion: np.ndarray) -> Rates:
     )
 
 
+def average_rates(rates: Rates, classes: np.ndarray) -> Rates:
+    """Average rates (..., C) over some classes: each (...), NaN left out; pixel accuracy stays.
+
+    A class that is called nowhere has no precision, and does not lower the mean: read precision beside recall.
+
+    >>> rates = score_rates(np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]]))
+    >>> mean = average_rates(rates, np.array([1, 2]))
+    >>> float(mean.precision), float(mean.recall), round(float(mean.false_positive_rate), 3)
+    (0.8, 0.5, 0.083)
+    """
+    means = {name: nanmean(values[..., classes]) for name, values in vars(rates).items() if name != "pixel_accuracy"}
+    return Rates(**means, pixel_accuracy=rates.pixel_accuracy)
+
+
 def score_foreground_share(confusion: np.ndarray) -> np.ndarray:
     """Score the share of the scored pixels that are called foreground: (...) from (..., C, C).
 

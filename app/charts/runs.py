@@ -100,7 +100,7 @@ def draw_curves(curves: Sequence[Curve], x_title: str, y_title: str, threshold: 
 
 
 def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_title: str,
-                is_unit: bool = False, columns: int = 2) -> go.Figure:
+                is_unit: bool = False, columns: int = 2, row_height: int | None = None) -> go.Figure:
     """Draw several small charts with common axes, one for each (title, curves): classes, or precision and recall."""
     traces: Traces = []
     for i, (_, curves) in enumerate(panels):
@@ -111,7 +111,8 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
             _add_marks(traces, curve, **name_axes(i))
     top = max((np.nanmax(curve.y, initial=0) for _, curves in panels for curve in curves), default=1) * PERCENT
     return build_panels(
-        traces, [title for title, _ in panels], columns, x_title, y_title, 320 if len(panels) <= columns else 190,
+        traces, [title for title, _ in panels], columns, x_title, y_title,
+        row_height or (320 if len(panels) <= columns else 190),
         x_axis=limit(is_unit=is_unit), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
     )
 

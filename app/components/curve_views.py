@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from amn_core.formats.runs import Run
-from amn_core.sweep.confusion import nanmean, score_foreground_share, score_iou, score_rates
+from amn_core.sweep.confusion import score_foreground_share, score_iou
 from amn_core.sweep.curves import find_peak, find_threshold
 from amn_core.sweep.refined import find_common_thresholds
 from amn_core.sweep.uncertainty import Bootstrap, compare_bootstraps
@@ -176,19 +176,6 @@ def render_classes(choice: Choice) -> None:
         panels.append((name, curves))
     figure = charts.draw_panels(panels, y_title="IoU (%)", columns=4, **describe_axis())
     render_chart(figure, f"IoU against the threshold for {len(panels)} classes")
-
-
-def render_rates(choice: Choice) -> None:
-    """Render precision and recall against the threshold, means over the object classes."""
-    objects = [name for name in find_present(choice) if name != "background"]
-    panels = {"Precision": [], "Recall": []}
-    for key, run in choice.runs.items():
-        rates, columns = score_rates(cached.load_confusion(run, choice.images)), find_columns(run, objects)
-        for title, values in (("Precision", rates.precision), ("Recall", rates.recall)):
-            panels[title].append(build_curve(choice, key, nanmean(values[:, columns])))
-    figure = charts.draw_panels(list(panels.items()), y_title="mean over classes (%)", columns=2,
-                                **describe_axis())
-    render_chart(figure, "Precision and recall against the threshold, means over the object classes")
 
 
 def render_difference(choice: Choice) -> None:

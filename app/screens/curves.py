@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import controls, state
-from app.components import curve_views, image_table, protocol_notes, two_cuts_view
+from app.components import curve_views, image_table, precision_views, protocol_notes, two_cuts_view
 from app.components.claim import render_claim
 from app.components.live import render_threshold
 from app.components.run_table import render_run_table
@@ -11,15 +11,20 @@ from app.words import claims, tables
 from app.words.definitions import AVERAGINGS, DEFINITIONS
 
 VIEWS = {
-    "miou": "mIoU", "classes": "Each class", "rates": "Precision and recall", "cuts": "Two cuts",
-    "difference": "Difference", "best": "Best thresholds",
+    "miou": "mIoU", "classes": "Classes", "rates": "Precision", "sizes": "Sizes",
+    "images": "Each image", "best": "Best thresholds", "cuts": "Two cuts", "difference": "Difference",
 }
 RENDERERS = {
-    "miou": curve_views.render_miou, "classes": curve_views.render_classes, "rates": curve_views.render_rates,
-    "cuts": two_cuts_view.render_cuts, "difference": curve_views.render_difference, "best": curve_views.render_best,
+    "miou": curve_views.render_miou, "classes": curve_views.render_classes, "rates": precision_views.render_rates,
+    "sizes": precision_views.render_sizes, "images": precision_views.render_images, "best": curve_views.render_best,
+    "cuts": two_cuts_view.render_cuts, "difference": curve_views.render_difference,
 }
-WITH_AXIS = ("miou", "classes", "rates", "difference")
-AXES = {"threshold": "over the threshold", "share": "over the share called foreground"}
+BELOW = {  # under the threshold's bar
+    "cuts": two_cuts_view.render_pairs, "rates": precision_views.render_rate_table,
+    "sizes": precision_views.explain_sizes, "images": precision_views.explain_images,
+}
+WITH_AXIS = ("miou", "classes", "rates", "sizes", "difference")
+AXES = {"threshold": "by threshold", "share": "by share called foreground"}
 DEFINED = ("peak_miou", "oracle_miou", "oracle_less_peak", "plateau", "plateau_share", "mean_miou", "gap", "auc",
            "imbalance", "gini", "precision", "recall", "interval")
 LOSERS = 8
@@ -35,8 +40,8 @@ def render() -> None:
     controls.render_notes(choice)
     RENDERERS[state.get("view")](choice)
     render_threshold(choice)
-    if state.get("view") == "cuts":
-        two_cuts_view.render_pairs(choice)
+    if below := BELOW.get(state.get("view")):
+        below(choice)
     render_run_table(choice, controls.find_groups()[choice.group])
     protocol_notes.render_protocols(choice)
     left, right = st.columns(2, gap="medium")
@@ -51,7 +56,7 @@ def render_view_choice(_runs: dict) -> None:
     view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
                                 label_visibility="collapsed", **state.bind("view", list(VIEWS)))
     if view in WITH_AXIS:
-        st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=190,
+        st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=150,
                      help="A share does not change when a map is rescaled, a threshold does.",
                      **state.bind("axis", list(AXES)))
     if view in ("miou", "difference"):

@@ -11,8 +11,8 @@ from amn_core.commands.compare import CompareConfig, compare, format_table
 from amn_core.commands.import_maps import run_import
 from amn_core.commands.import_plan import ImportConfig
 from amn_core.formats.masks import save_mask
-from amn_core.scoring import score_run_cuts
-from amn_core.sweep import summarise
+from amn_core.scoring import score_by_size, score_run_cuts, score_run_image_rates, score_run_rates
+from amn_core.sweep import score_images, summarise
 from amn_core.sweep.confusion import count_mask, score_iou
 from amn_core.sweep.two_cuts import score_pair
 from app import imports
@@ -164,7 +164,7 @@ def test_difference_of_one_run_asks_for_another(open_curves):
     assert "two runs" in at.info[0].value
 
 
-@pytest.mark.parametrize(("view", "charts"), [("rates", 1), ("best", 2)])
+@pytest.mark.parametrize(("view", "charts"), [("rates", 1), ("sizes", 1), ("images", 2), ("best", 2)])
 def test_other_views_draw_their_charts(open_curves, view, charts):
     at = open_curves(view=view)
     assert not at.exception
@@ -262,7 +262,7 @@ def test_tables_hide_what_finished_masks_have_none_of(open_curves, masks_run, sc
     np.testing.assert_allclose(row["now"], score_masks(scenes) * 100, atol=0.006)
 
 
-@pytest.mark.parametrize("view", ["classes", "rates", "difference", "best"])
+@pytest.mark.parametrize("view", ["classes", "rates", "sizes", "images", "cuts", "difference", "best"])
 def test_every_view_takes_finished_masks(open_curves, masks_run, view):
     for axis in ("threshold", "share"):
         assert not open_curves(view=view, axis=axis, first="masks").exception
@@ -344,3 +344,53 @@ def test_two_cuts_draw_the_plane_and_take_a_pair_of_a_paper(open_curves, runs):
 def read_state(at, name: str) -> float:
     """Read a shared choice of the session."""
     return at.session_state[f"shared:{name}"]
+
+
+def read_panels(chart: dict) -> dict[str, dict[str, np.ndarray]]:
+    """Read the lines of each panel of a figure by its title, then by run."""
+    titles = [note["text"] for note in chart["layout"]["annotations"]]
+    found = {}
+    for trace in chart["data"]:
+        if trace.get("customdata"):
+            number = int(trace["xaxis"][1:] or 1)
+            found.setdefault(titles[number - 1], {})[trace["name"]] = read_values(trace["y"])
+    return found
+
+
+def test_precision_view_draws_the_rates_of_the_counts_beside_the_miou(open_curves, runs):
+    at = open_curves(view="rates", t="0.300")
+    run = runs["amn"]
+    rates = score_run_rates(run)
+    expected = {"mIoU": summarise(run.counts()).miou, "Precision": rates.precision, "Recall": rates.recall,
+                "F1": rates.f1, "False positives": rates.false_positive_rate,
+                "False negatives": rates.false_negative_rate}
+    panels = read_panels(read_chart(at))
+    assert list(panels) == list(expected)
+    for title, values in expected.items():
+        np.testing.assert_allclose(panels[title][run.name], values * 100, equal_nan=True)
+    table = next(one.value for one in at.dataframe if "FP of union" in one.value)
+    now = table[(table["Run"] == run.name) & (table["When"] == "now")].iloc[0]
+    assert now["Precision"] == pytest.approx(rates.precision[60] * 100)
+    union = read_panels(read_chart(open_curves(view="rates", share="union")))
+    np.testing.assert_allclose(union["False positives"][run.name], rates.over_activation * 100, equal_nan=True)
+
+
+def test_sizes_are_parted_where_the_reader_says(open_curves, runs):
+    at = open_curves(view="sizes", **{"size-cuts": "5, 20"})
+    panels, scores = read_panels(read_chart(at)), score_by_size(runs["cam"], (0.05, 0.2))
+    for i, (title, lines) in enumerate(panels.items()):
+        assert title.startswith(scores.names[i]) and f"{scores.pairs[i]} objects" in title
+        np.testing.assert_allclose(lines["CAM"], scores.iou[i] * 100, equal_nan=True)
+    assert "parts no sizes" in open_curves(view="sizes", **{"size-cuts": "20, 5"}).error[0].value
+
+
+def test_one_curve_an_image_with_boxes_at_the_threshold(open_curves, runs):
+    at = open_curves(view="images", t="0.300", first="drawn/amn")
+    lines, boxes = read_chart(at, 0), read_chart(at, 1)
+    scores = score_images(runs["amn"].counts())
+    drawn = read_values(lines["data"][0]["y"]).reshape(len(scores.image_ids), -1)[:, :-1]
+    np.testing.assert_allclose(drawn, scores.miou[:, ::4] * 100, equal_nan=True)
+    own = next(trace for trace in boxes["data"] if trace["name"] == "AMN")
+    expected = np.nanquantile(score_run_image_rates(runs["amn"]).precision[:, 60], [0.25, 0.5, 0.75]) * 100
+    place = own["x"].index("Precision")
+    np.testing.assert_allclose([read_values(own[name])[place] for name in ("q1", "median", "q3")], expected)

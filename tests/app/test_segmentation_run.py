@@ -47,7 +47,7 @@ def test_curves_shows_one_point_in_the_colour_of_the_method(open_app, group, seg
     np.testing.assert_allclose(found, [100 * drop_thresholds(summarise(segmentation_run.counts())).peak_miou])
 
 
-@pytest.mark.parametrize("view", ["classes", "rates", "difference", "best"])
+@pytest.mark.parametrize("view", ["classes", "rates", "sizes", "images", "cuts", "difference", "best"])
 def test_every_view_of_curves_takes_it(open_app, group, segmentation_run, view):
     assert not open_app("curves", data=group, view=view, first="segmentation").exception
 

@@ -9,8 +9,9 @@ import pytest
 from amn_core.commands.compare import CompareConfig, compare, format_table
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import load_run
-from amn_core.scoring import score_run_cuts
-from amn_core.sweep import summarise
+from amn_core.scoring import score_by_size, score_run_cuts
+from amn_core.sweep import score_confusion, summarise
+from amn_core.sweep.curves import find_threshold
 from amn_core.sweep.two_cuts import score_pair
 
 BUNDLE = Path(__file__).resolve().parents[2] / "checkpoints" / "scenes"
@@ -71,3 +72,33 @@ def test_two_cuts_stand_in_a_table_of_their_own_with_what_they_cost() -> None:
     assert compare(CompareConfig(runs=masks, cuts="0.5,0.2"))["runs"][1]["two_cuts"] is None
     with pytest.raises(ValueError, match="high one first"):
         compare(CompareConfig(runs=RUNS, cuts="0.2,0.5"))
+
+
+def test_rates_and_sizes_are_those_of_the_counts_at_the_peak_and_at_a_threshold() -> None:
+    run = load_run(RUNS[1])
+    counts = run.counts()
+    for at in ("peak", "0.5"):
+        row = compare(CompareConfig(runs=RUNS, rates=True, sizes="0.05,0.2", at=at))["runs"][1]
+        place = find_threshold(counts.thresholds, row["peak_threshold"] if at == "peak" else 0.5)
+        assert row["rates"]["at"] == counts.thresholds[place] and row["rates"]["miou"] == row["miou"][place]
+        confusion = score_confusion(counts)[place]
+        for own in row["rates"]["classes"]:
+            c = run.class_names.index(own["class"])
+            hit, called, true = confusion[c, c], confusion[:, c].sum(), confusion[c].sum()
+            assert own["precision"] == pytest.approx(hit / called) and own["recall"] == pytest.approx(hit / true)
+            assert own["iou"] + own["over_activation"] + own["under_activation"] == pytest.approx(1)
+            assert own["false_positive_rate"] == pytest.approx((called - hit) / (confusion.sum() - true))
+        recalls = [own["recall"] for own in row["rates"]["classes"]]
+        assert row["rates"]["recall"] == pytest.approx(np.mean(recalls))
+        sizes = score_by_size(run, (0.05, 0.2))
+        assert [own["iou"] for own in row["sizes"]] == sizes.iou[:, place].tolist()
+        assert [own["pairs"] for own in row["sizes"]] == sizes.pairs.tolist()
+
+
+def test_rates_and_sizes_stand_in_tables_and_wrong_ones_are_refused() -> None:
+    text = format_table(compare(CompareConfig(runs=RUNS, rates=True, sizes="0.05,0.2")))
+    assert "FP of union %" in text and "5 to 20 %" in text and "precision %" in text
+    for options, message in (({"sizes": "0.2,0.1"}, "sizes is '0.2,0.1'"), ({"sizes": "x"}, "sizes is 'x'"),
+                             ({"rates": True, "at": "best"}, "give peak, or a threshold")):
+        with pytest.raises(ValueError, match=message):
+            compare(CompareConfig(runs=RUNS, **options))
