@@ -142,6 +142,12 @@ BENCHMARKS = {
     "app": Command(
         "bench.page:BenchAppConfig", "bench.page:bench_app",
         "the app in a real browser: first picture, next image, drags and releases", "bench.page:format_app"),
+    "classroom": Command(
+        "bench.classroom:BenchClassroomConfig", "bench.classroom:bench_classroom",
+        "many viewers of one server at once: answer times and memory", "bench.classroom:format_classroom"),
+    "soak": Command(
+        "bench.soak:BenchSoakConfig", "bench.soak:bench_soak",
+        "app and jobs through kills, full disks, a jumping clock and reloads", "bench.soak:format_soak"),
 }
 
 

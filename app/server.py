@@ -29,7 +29,7 @@ def main() -> None:
     app = st.App(MAIN, middleware=[Middleware(Guard, hosts=hosts, teacher_key=os.environ.get("AMN_TEACHER_KEY", ""))])
     app.run(config={
         "server.address": arguments.address, "server.port": arguments.port, "server.headless": arguments.headless,
-        "browser.serverAddress": arguments.names.split(",")[0]})
+        "browser.serverAddress": arguments.names.split(",")[0], "server.fileWatcherType": "none"})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ CORE = (
     ("compute",), ("presets",), ("options",), ("constants",), ("__init__",),
 )
 APP = (
-    ("main", "server"), ("screens", "lessons"), ("components",),
+    ("main", "server", "viewers"), ("screens", "lessons"), ("components",),
     ("cache", "charts", "words", "pictures", "state", "controls", "browser", "roots", "training", "imports", "getting",
      "diagnosing", "labelling", "afterwards", "checks", "coursework", "official_runs"),
     ("guard",),

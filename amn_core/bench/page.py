@@ -3,28 +3,21 @@
 Needs playwright and Chromium, which are tools for tests and no part of the product.
 """
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from amn_core.bench.serving import PATIENCE, serving
 from amn_core.options import option
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")
-PATIENCE = 120  # seconds
 MOVES = 120
 READY = ".amn[data-ready]"
 TITLES = {
@@ -62,7 +55,8 @@ def bench_app(config: BenchAppConfig, progress: Callable[[int, int], None] | Non
     Raises:
         ValueError: playwright or a browser is not there, or the app does not answer.
     """
-    with start_server() as address, start_browser(config) as open_page:
+    with serving() as (host, _), start_browser(config) as open_page:
+        address = f"http://{host}"
         where = f"{address}/?{config.query}"
         pages = [open_page(where), open_page(where)]
         visits = [seconds for _, seconds in pages]
@@ -77,36 +71,6 @@ def bench_app(config: BenchAppConfig, progress: Callable[[int, int], None] | Non
             "next_image_ms": float(np.median(steps)), "release_ms": float(np.median(releases)), "explore": explore,
             "curves": drag(curves),
         }
-
-
-@contextmanager
-def start_server() -> Iterator[str]:
-    """Start the app on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless", "true",
-               "--server.fileWatcherType", "none", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    try:
-        wait_for_server(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_for_server(address: str, process: subprocess.Popen) -> None:
-    """Wait until the server answers."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise ValueError("the app did not answer: try `streamlit run app/main.py` by hand to see why")
 
 
 @contextmanager
