@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from amn_core.choosing.bounds import settle_index
 from amn_core.choosing.budget import SIZES, Budget, build_folds, score_budget
-from amn_core.choosing.moving import list_moving
+from amn_core.choosing.moving import list_moving, place_cuts
 from amn_core.choosing.placing import place_answers
 from amn_core.choosing.point_budget import SIZES as POINT_SIZES
 from amn_core.choosing.point_budget import score_point_budget
@@ -31,6 +32,7 @@ from amn_core.choosing.shares import choose_share, parse_share
 from amn_core.commands.text import format_cell
 from amn_core.data import DataError, load_dataset
 from amn_core.formats.answers import Entry, hash_photo, load_entries
+from amn_core.formats.class_thresholds import load_class_thresholds, save_class_thresholds
 from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import Run, load_run, resolve_spec
 from amn_core.options import option
@@ -41,6 +43,11 @@ COLUMNS = (
     ("run", "run", "s"), ("selector", "selector", "s"), ("uses", "uses", "s"), ("threshold", "threshold", ".3f"),
     ("miou", "mIoU %", "%"), ("regret", "regret", "%"), ("regret_low", "from", "%"), ("regret_high", "to", "%"),
 )
+# Rules that look at maps, photographs or models: with --maps, where a run has them.
+NEED_MAPS = {
+    "stable-pieces": "most stable number of pieces", "mebin": "MEBin", "otsu-edges": "Otsu pulled to edges",
+    "crf-agrees": "agreement with its CRF", "scales-agree": "agreement of two scales",
+    "classifier-keeps": "consistency with the classifier", "agrees-with": "agreement with another run"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,10 @@ class SelectConfig:
                          "separated by commas")
     answers: str = option("", "file of answers at pixels, as the screen Label keeps it; several joined by commas")
     rule: str = option("", "a rule with one number: share:0.30, the share of pixels that show an object")
+    thresholds: str = option("", "CSV of thresholds by class (class, threshold) to score among the rules")
+    save: str = option("", "CSV to write the thresholds by class to that --rule-of gives the first run")
+    rule_of: str = option("otsu", "the rule whose thresholds by class are saved: its name as in the table, without "
+                          "/class")
     resamples: int = option(400, "draws of images for intervals, and of labelled images")
     seed: int = option(0, "seed of every random draw")
     histograms: str = option("counts", "where activations are looked at: counts lack the pixels whose ground truth "
@@ -90,6 +101,8 @@ def select(config: SelectConfig) -> list[dict[str, Any]]:
         raise ValueError(f"{refined.path}: {NO_ACTIVATION} Choose for the run it was made from")
     extra = choose_watching(config, runs) if config.maps else [[] for _ in runs]
     cams = [run for run in runs if run.method == "cam"]
+    if config.save:
+        save_by_class(config, runs[0])
     return [row | {"run": name} for name, run, choices in zip(name_runs(runs), runs, extra, strict=True)
             for row in select_run(config, run, choices, cams)]
 
@@ -110,6 +123,8 @@ def select_run(
     told = [choose_share(seen, parse_share(config.rule))] if config.rule else []
     if config.answers:
         told.append(choose_answered(run, counts, load_entries(*config.answers.split(",")), averaging, classes))
+    if config.thresholds:
+        told.append(choose_read(config.thresholds, counts))
     extra = [*extra, *told]
     rows = score_selectors(scored, run.method, averaging, classes, config.resamples, config.seed, seen, extra, cam)
     folds = build_folds(len(counts.image_ids), config.part)
@@ -119,6 +134,29 @@ def select_run(
         rows += describe_budget(score_budget(counts, folds, sizes, averaging, classes, config.resamples, config.seed))
     same, place = {"run": run.name, "method": run.method}, {"images": len(scored.image_ids), "part": config.part}
     return [same | row | place for row in sorted(rows, key=lambda row: row["regret"])]
+
+
+def choose_read(path: str, counts: Counts) -> Choice:
+    """Choose the thresholds by class that a CSV holds."""
+    cuts = load_class_thresholds(path, counts.class_names)
+    return Choice("file", "Thresholds by class, from a file", "fixed", Path(path).name, "class",
+                  place_cuts(cuts, counts.thresholds))
+
+
+def save_by_class(config: SelectConfig, run: Run) -> None:
+    """Save the thresholds by class that a rule gives a run.
+
+    Raises:
+        ValueError: no rule of that name gives each class a threshold.
+    """
+    counts = run.counts()
+    terms = choose_terms(run, counts, classes=config.classes, averaging=config.protocol)
+    oracle = choose_oracle(counts, terms.protocol.averaging, terms.class_list)
+    known = {one.selector: one for one in (*choose_all_unseen(counts), *list_moving(counts), *oracle)
+             if one.scope == "class"}
+    if config.rule_of not in known:
+        raise ValueError(f"rule-of is {config.rule_of!r}: choose one of {', '.join(known)}")
+    save_class_thresholds(config.save, run.class_names, counts.thresholds[known[config.rule_of].index])
 
 
 def choose_answered(run: Run, counts: Counts, entries: Sequence[Entry], averaging: str, classes) -> Choice:
@@ -283,7 +321,8 @@ def build_watcher(config: SelectConfig, run: Run):
     counts = run.counts()
     ids = [i for i in select_part(counts, config.part).image_ids if i in set(run.map_ids)]
     if not ids:
-        print(f"{run.name}: no maps here, so no selector looks at them", file=sys.stderr)
+        print(f"{run.name}: tables alone, so the rules that look at maps are left out of its ranking: "
+              f"{', '.join(NEED_MAPS.values())}; extract its maps first", file=sys.stderr)
         return None
     try:
         dataset = load_dataset(resolve_spec(run), run.meta["split"])
@@ -295,10 +334,9 @@ def build_watcher(config: SelectConfig, run: Run):
 
 def watch_run(watcher, scored: Counts, runs: Sequence[Run]) -> list[Choice]:
     """Choose with every selector that looks at one run; a classifier is any CAM checkpoint among the runs."""
-    from amn_core.choosing import watching
-    from amn_core.choosing.stability import choose_mebin
+    from amn_core.choosing import stability, watching
 
-    chosen = [watching.choose_components(watcher), choose_mebin(watcher, scored.image_ids)]
+    chosen = [watching.choose_components(watcher), stability.choose_mebin(watcher, scored.image_ids)]
     if watcher.dataset is None:
         return chosen
     chosen += [watching.choose_edges(watcher, scored), watching.choose_refined(watcher)]

@@ -92,7 +92,8 @@ def render_table(choice: Choice, key: str, part: str) -> None:
                "smallest; none is safe on all. "
                "A click on a row sets the threshold. Regret: points below the best single threshold on these images, "
                "95 % interval over images; below zero: better than any single threshold. Selectors without ground "
-               "truth see activations only, but pixels marked 255 (not scored) were never counted.")
+               "truth see activations only, but pixels marked 255 (not scored) were never counted. "
+               + choices.write_need_of_maps(choice.runs[key].has_maps))
 
 
 def take_row(name: str, rows: list[dict]) -> None:

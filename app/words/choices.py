@@ -7,6 +7,7 @@ import pandas as pd
 from amn_core.choosing.budget import SIZES, Budget, find_needed
 from amn_core.choosing.confident import Confident, find_widest
 from amn_core.choosing.point_budget import SIZES as POINT_SIZES
+from amn_core.commands.select import NEED_MAPS
 
 # The rule without ground truth whose largest regret is the smallest on the bundled runs of photographs: two
 # backbones, three methods. Others win on one backbone and lose up to 26 points on the other.
@@ -48,6 +49,14 @@ def write_badge(uses: str) -> str:
 def find_suggested(rows: Sequence[Mapping]) -> Mapping:
     """Find the row of the selector without ground truth that is suggested."""
     return next(row for row in rows if row["selector"] == SUGGESTED)
+
+
+def write_need_of_maps(has_maps: bool) -> str:
+    """Write which rules are not in the table: those that look at maps, which a run with tables alone cannot have."""
+    rules = ", ".join(NEED_MAPS.values())
+    if has_maps:
+        return f"Rules that look at the maps take minutes and are not in this table: {rules}. Run `select RUN --maps`."
+    return f"This run has tables alone, so the rules that look at maps are left out of its ranking: {rules}."
 
 
 def build_table(

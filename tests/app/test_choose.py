@@ -142,3 +142,10 @@ def test_click_on_a_row_sets_the_threshold_of_all_screens(open_page, group):
     page.mouse.click(box["x"] + 15, box["y"] + 52)
     page.wait_for_function("/[?&]t=0/.test(location.search) && !location.search.includes('t=0.900')")
     assert "t=0." in page.url
+
+
+def test_rules_that_need_maps_are_named(open_app, group):
+    at = open_app("choose", data=group)
+    assert any("take minutes and are not in this table" in caption.value and "MEBin" in caption.value
+               for caption in at.caption)
+    assert "left out of its ranking" in choices.write_need_of_maps(False)

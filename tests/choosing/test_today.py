@@ -1,5 +1,6 @@
 """Rules of today held to plain ones: a mixture fitted pixel by pixel, batch after batch; pieces found by a flood."""
 
+import json
 import math
 from itertools import pairwise
 
@@ -17,9 +18,10 @@ from amn_core.choosing.moving import (
 )
 from amn_core.choosing.stability import ERODED, EVERY, choose_mebin, count_eroded, find_longest, find_stable_cut
 from amn_core.choosing.watching import Watcher
+from amn_core.cli import main
 from amn_core.constants import COCO_CLASSES, VOC_CLASSES
 from amn_core.formats.maps import save_map
-from amn_core.formats.runs import save_run
+from amn_core.formats.runs import load_run, save_run
 from amn_core.sweep import CountsBuilder
 from amn_core.sweep.separation import find_centres
 from tests.refine.test_hysteresis import flood
@@ -193,3 +195,26 @@ def test_mebin_gives_each_image_a_cut_and_the_median_without_a_map(tmp_path):
     assert choice.scope == "image" and choice.uses == "none"
     assert choice.index.tolist() == [own[0], own[1], int(np.median(own)), own[2]]
     assert (len(GRID) - 1 - choice.index[0]) % EVERY == 0
+
+
+def test_thresholds_by_class_go_to_a_file_and_back_with_the_same_score(tmp_path, capsys):
+    run, path = "checkpoints/voc-animals/cam", tmp_path / "cuts.csv"
+    quick = ("--labels", "", "--points", "", "--resamples", "0", "--json")
+    assert main(["select", run, "--save", str(path), "--rule-of", "otsu", *quick]) == 0
+    capsys.readouterr()
+    lines = path.read_text().splitlines()
+    assert lines[0] == "class,threshold" and len(lines) == len(load_run(run).class_names)
+    assert main(["select", run, "--thresholds", str(path), *quick]) == 0
+    rows = {row["selector"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["file/class"]["miou"] == pytest.approx(rows["otsu/class"]["miou"], abs=1e-12)
+    assert rows["file/class"]["uses"] == "fixed" and rows["file/class"]["source"] == "cuts.csv"
+    assert main(["select", run, "--save", str(path), "--rule-of", "magic"]) == 1
+    assert "choose one of otsu" in capsys.readouterr().err
+
+
+def test_rules_that_need_maps_are_named_where_there_are_tables_alone(capsys):
+    assert main(["select", "checkpoints/voc-animals/cam", "--maps", "--labels", "", "--points", "", "--resamples", "0",
+                 "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "CAM: tables alone, so the rules that look at maps are left out of its ranking" in captured.err
+    assert "MEBin" in captured.err and "mebin" not in {row["selector"] for row in json.loads(captured.out)}
