@@ -65,12 +65,21 @@ def render_choice(
         start_threshold(group, {key: runs[key] for key in keys})
         if more:
             more(runs)
-        with st.popover("Protocol", icon=":material/rule:"):
-            render_protocol(runs)
-        if definitions:
-            with st.popover("Definitions", icon=":material/menu_book:"):
-                st.markdown(write_definitions(definitions))
+        with st.popover("Protocol", icon=":material/rule:", help="How scores are averaged, and what the words mean"):
+            render_terms(runs, definitions)
     return build_choice(group, runs, keys)
+
+
+def render_terms(runs: dict[str, Run], definitions: tuple[str, ...]) -> None:
+    """Render how scores are averaged, and beside it what the measures of the screen are."""
+    if not definitions:
+        render_protocol(runs)
+        return
+    averaging, words = st.tabs(["Averaging", "Definitions"])
+    with averaging:
+        render_protocol(runs)
+    with words:
+        st.markdown(write_definitions(definitions))
 
 
 def find_groups() -> dict[str, dict[str, Run]]:
@@ -90,7 +99,7 @@ def find_groups() -> dict[str, dict[str, Run]]:
 def render_groups(groups: dict[str, dict[str, Run]]) -> str:
     """Render the choice of data set and split; one alone is only named."""
     options = list(groups)
-    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=230,
+    return st.selectbox("Data set and split", options, format_func=cached.describe_group, width=210,
                         label_visibility="collapsed", **state.bind("data", options))
 
 

@@ -8,6 +8,7 @@ from threading import Thread
 import streamlit as st
 
 from amn_core.formats.runs import Run
+from app import state
 from app.cache import combinations
 from app.cache import runs as cached
 from app.cache.combinations import Mix
@@ -34,12 +35,16 @@ def load_canvas(keys: tuple[str, ...], image_id: str, averaging: str = "union", 
 
 
 def prefetch_canvas(keys: tuple[str, ...], images: Sequence[str], averaging: str, mix: Mix | None = None) -> None:
-    """Load images that are likely to be asked for next, behind the page; not where a model would have to run."""
+    """Load images that are likely to be asked for next, behind the page.
+
+    Where a model has to run it is the first of them alone, and none in a classroom: thirty viewers share the cores.
+    """
     from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
     group = next(members for members in cached.group_runs().values() if keys[0] in members)
     needed = {*keys, *(mix.keys if mix else ())}
-    ready = [image_id for image_id in images if all(is_drawn(group[key], image_id) for key in needed)]
+    ready = [image_id for i, image_id in enumerate(images)
+             if (i == 0 and not state.is_class()) or all(is_drawn(group[key], image_id) for key in needed)]
     if ready:
         thread = Thread(target=lambda: [load_quietly(keys, one, averaging, mix) for one in ready], daemon=True)
         add_script_run_ctx(thread, get_script_run_ctx())

@@ -56,7 +56,19 @@ def choose_images(group: dict, keys: list[str]):
         SORTS[sort].label + write_place(sort, live, to), state.get("image"), take_pick, live, state.get("ascending"),
         of if sort != "name" else "",
     )
+    if not set(st.session_state.get(NEXT, ["none yet"])) <= set(names):  # those of another data set, or none yet
+        st.session_state[NEXT] = find_around(list(table.index), state.get("image"))
     return table
+
+
+def find_around(names: list[str], image: str) -> list[str]:
+    """Find the images beside one in a list, the next first.
+
+    >>> find_around(["a", "b", "c"], "b")
+    ['c', 'a']
+    """
+    place = names.index(image)
+    return [*names[place + 1:place + 2], *names[max(0, place - 1):place]]
 
 
 def write_place(sort: str, live, to: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
+from amn_core.data import DataError
+from amn_core.formats.runs import Run
 from app import controls, coursework, state
 from app.cache import canvases, combinations
 from app.cache import runs as cached
@@ -17,6 +19,7 @@ from app.components.refined import render_refined
 from app.words import claims
 
 MOST_METHODS = 6
+PHOTOGRAPH = 420
 WHOLE = "explore-runs-whole"
 
 
@@ -87,18 +90,32 @@ def leave_out(mix: combinations.Mix | None, group: dict, keys: list[str]) -> com
 
 def render_image(runs: dict, choice: controls.Choice | None, mix: combinations.Mix | None) -> None:
     """Draw the canvas for the chosen image."""
-    image_id = state.get("image")
+    image_id, place = state.get("image"), st.empty()
+    if not all(canvases.is_drawn(run, image_id) for run in runs.values()):
+        with place.container():  # a model takes seconds where a map takes none: the photograph is there already
+            render_photograph(next(iter(runs.values())), image_id)
     try:
         with st.spinner("Making the maps of this image…", show_time=True):
             meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"), mix)
     except ValueError as error:
+        place.empty()
         st.error(str(error), icon=":material/broken_image:")
         return
     coursework.note_image(next(iter(runs.values())), image_id)
+    place.empty()
     if choice is not None:
         meta = describe_whole(meta, choice, mix)
     render_live({**meta, "canRefine": True}, blob, f"{revision}|{choice and (choice.classes, choice.images)}", runs)
     canvases.prefetch_canvas(tuple(runs), st.session_state.get(NEXT, []), state.get("averaging"), mix)
+
+
+def render_photograph(run: Run, image_id: str) -> None:
+    """Show the photograph alone, as long as its maps are on their way."""
+    try:
+        image, _ = cached.read_picture(run.meta["data"], run.meta.get("data_root", ""), run.meta["split"], image_id)
+    except (DataError, ValueError, OSError):
+        return  # said when the maps are asked for
+    st.image(image, width=PHOTOGRAPH, caption=image_id)
 
 
 def describe_whole(meta: dict, choice: controls.Choice, mix: combinations.Mix | None) -> dict:

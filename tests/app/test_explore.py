@@ -277,3 +277,26 @@ def test_degenerate_images_come_last_and_are_named(open_app, scenes, group, tmp_
     at = open_app("images", data=group, of="odd", sort="miou")
     assert not at.exception and at.dataframe[-1].value["image"].iloc[-1] == scenes.ids[2]
     assert any("1 degenerate image (" in one.value for one in at.markdown)
+
+
+def test_neighbours_of_the_first_image_are_made_ahead_of_time():
+    from app.components.explore_list import find_around
+
+    assert find_around(["a", "b", "c"], "b") == ["c", "a"] and find_around(["a"], "a") == []
+
+
+def test_photograph_stands_alone_while_a_model_makes_its_maps(open_app, group, monkeypatch):
+    from app.cache import canvases
+
+    seen = []
+
+    def fail(*args):
+        raise ValueError("the maps failed")
+
+    at = open_app("explore", data=group)
+    assert not at.get("imgs")  # with maps on the disk the canvas alone
+    monkeypatch.setattr(canvases, "is_drawn", lambda run, image_id: seen.append(image_id) or False)
+    monkeypatch.setattr(canvases, "load_canvas", fail)
+    at.run()
+    assert seen and [error.value for error in at.error] == ["the maps failed"]
+    assert not at.get("imgs")  # taken away again
