@@ -24,12 +24,17 @@ class Kind:
 
 FIGURES = {
     "miou": Kind("mIoU against threshold", "amn_core.figures.curves:draw_miou"),
+    "rates": Kind("Precision, recall and error rates", "amn_core.figures.parts:draw_rates"),
     "histograms": Kind("Foreground and background activation", "amn_core.figures.distributions:draw_histograms",
                        "activation"),
     "best-thresholds": Kind("Best threshold of each image", "amn_core.figures.distributions:draw_best_thresholds"),
     "gap-imbalance": Kind("Gap against imbalance", "amn_core.figures.distributions:draw_clouds", "activation"),
     "classes": Kind("IoU of each class", "amn_core.figures.bars:draw_classes"),
     "class-differences": Kind("Difference of each class", "amn_core.figures.bars:draw_differences"),
+    "class-thresholds": Kind("Best threshold of each class", "amn_core.figures.parts:draw_class_thresholds"),
+    "sizes": Kind("Score by the size of objects", "amn_core.figures.parts:draw_sizes"),
+    "images": Kind("One curve an image", "amn_core.figures.parts:draw_images"),
+    "costs": Kind("What each choice costs", "amn_core.figures.costs:draw_costs"),
     "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),
     "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
     "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement",
@@ -42,6 +47,8 @@ FIGURES = {
     "table": Kind("Table of runs", "amn_core.figures.tables:build_runs_table", suffixes=(".tex", ".md", ".csv")),
     "table-classes": Kind(
         "Table of classes", "amn_core.figures.tables:build_classes_table", suffixes=(".tex", ".md", ".csv")),
+    "table-costs": Kind(
+        "Table of choices", "amn_core.figures.costs:build_costs_table", suffixes=(".tex", ".md", ".csv")),
     "table-audit": Kind("Table of inherited constants", "amn_core.figures.two_cuts:build_audit_table", "activation",
                         suffixes=(".tex", ".md", ".csv")),
     "report": Kind("Report", "amn_core.figures.report:build_report", suffixes=(".html",)),
@@ -51,8 +58,9 @@ NAMED = tuple(name for name in FIGURES if name != "report")
 PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
 LAYERS = ("photo", "truth", "map", "mask", "contour", "errors")
 RULES = ("largest-regret", "median", "random", "chosen")
-AT_THRESHOLD = ("histograms", "best-thresholds", "classes", "class-differences", "grid", "table-classes", "report")
-SAMPLED = ("miou", "after-refinement", "class-differences", "budget", "table", "report")
+AT_THRESHOLD = ("rates", "histograms", "best-thresholds", "classes", "class-differences", "class-thresholds", "sizes",
+                "images", "grid", "table-classes", "report")
+SAMPLED = ("miou", "after-refinement", "class-differences", "costs", "budget", "table", "table-costs", "report")
 
 
 def choose(default: Any, help_text: str, *figures: str, **more: Any) -> Any:
@@ -88,7 +96,7 @@ class FigureConfig:
     axis: str = choose("threshold", "horizontal axis: threshold, or share of the pixels called foreground", "miou",
                        choices=("threshold", "share"))
     intervals: bool = choose(True, "draw bootstrap intervals", "miou", "after-refinement", "consequence",
-                             "budget", "table", "class-differences")
+                             "costs", "budget", "table", "table-costs", "class-differences")
     resamples: int = choose(1000, "resamples of the bootstrap, or draws of labelled images", *SAMPLED)
     level: float = choose(0.95, "share of the resamples inside an interval", *SAMPLED)
     seed: int = choose(0, "seed of every random draw", *SAMPLED, "grid")

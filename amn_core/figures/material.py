@@ -22,8 +22,8 @@ from amn_core.sweep.scores import MASK_LEVEL
 PEAK = "the peak: highest mIoU on the ground truth of these images (an oracle choice)"
 GIVEN = "given"
 NORMALISATIONS = {
-    "max": "each over its maximum", "image-softmax": "softmax over background and the image's classes",
-    "softmax": "softmax over all classes", "min-max": "softmax over all classes, then each to its range",
+    "max": "by the maximum of each", "image-softmax": "by softmax over background and the image's classes",
+    "softmax": "by softmax over all classes", "min-max": "by softmax over all classes, then each by its range",
     "official": "as in the code of AMN",
 }
 PEAKS = "Peaks are chosen on the ground truth of these images (an oracle)."
@@ -225,7 +225,7 @@ def describe_protocol(material: Material) -> str:
     ways = {s.look.label: s.run.meta["protocol"].get("normalisation", "not said") for s in material.sources}
     ways = {label: NORMALISATIONS.get(way, way) for label, way in ways.items()}
     if len(set(ways.values())) == 1:
-        return f"{text} Maps normalised: {next(iter(ways.values()))}."
+        return f"{text} Maps normalised {next(iter(ways.values()))}."
     return f"{text} Maps normalised: {'; '.join(f'{label} {way}' for label, way in ways.items())}."
 
 

@@ -221,7 +221,8 @@ def fit_columns(width: float, handles: Sequence) -> int:
     longest = max((len(handle.get_label()) for handle in handles), default=1)
     total = sum(len(handle.get_label()) for handle in handles) * 0.5 + 4.6 * len(handles)
     room = width * 72 / size
-    return len(handles) if total <= room else max(1, int(room / (longest * 0.5 + 4.6)))
+    most = len(handles) if total <= room else max(1, int(room / (longest * 0.5 + 4.6)))
+    return -(-len(handles) // -(-len(handles) // most)) if handles else 1
 
 
 def render_figure(figure: Figure, suffix: str, dpi: int, caption: str, record: str) -> bytes:
