@@ -93,7 +93,7 @@ COMMANDS = {
         "turn a checkpoint of the paper's official code into one of ours, or back",
         "commands.convert:format_conversion"),
     "figure": Command(
-        "figures.config:FigureConfig", "figures.make:make_figure",
+        "figures.config:FigureConfig", "figures.kit:make",
         "make a figure, a table or a report for print, or one again from its record",
         "figures.make:format_result"),
 }

@@ -55,6 +55,7 @@ FIGURES = {
 }
 DRAWN = tuple(name for name, kind in FIGURES.items() if ".pdf" in kind.suffixes and name != "grid")
 NAMED = tuple(name for name in FIGURES if name != "report")
+KIT = "kit"   # the standard set and a paper that shows it; a folder instead of a file
 PRESETS = ("cvpr-column", "cvpr-page", "eccv", "slide")
 LAYERS = ("photo", "truth", "map", "mask", "contour", "errors")
 RULES = ("largest-regret", "median", "random", "chosen")
@@ -73,10 +74,11 @@ class FigureConfig:
     """What `figure` needs: its name and runs, or a record; the rest has defaults fit for print."""
 
     name: str | None = option(
-        None, f"what to make: {', '.join(FIGURES)}", positional=True, nargs="?")
+        None, f"what to make: {', '.join(FIGURES)}, or {KIT}: the standard set with a paper.tex", positional=True,
+        nargs="?")
     runs: tuple[str, ...] = field(default=(), metadata={
         "help": "run folders with counts; for training: folders with metrics.jsonl", "positional": True, "nargs": "*"})
-    out: str = option("", "file to write; its suffix chooses the format")
+    out: str = option("", "file to write; its suffix chooses the format; of a kit: a folder")
     record: str = option("", "record, or a file that holds one, from which to make the same bytes", flag="--from")
     preset: str = option("cvpr-column", "page that it is for: sizes and fonts", choices=PRESETS)
     width: float | None = option(None, "width in inches; by default that of the preset")

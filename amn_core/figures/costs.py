@@ -142,5 +142,6 @@ def build_costs_table(material: Material) -> Table:
                     build_column([cost.regret[0] * PERCENT for cost in rows],
                                  bounds if material.config.intervals else nothing, 1, -1)]
         heads += [f"{prefix}at", f"{prefix}mIoU (%)", f"{prefix}regret (points)"]
-    return Table(tuple(heads), tuple(titles), tuple(zip(*columns, strict=True)),
-                 caption_costs(material, "What each way to choose the threshold gives and costs. Bold: best."))
+    groups = tuple((source.look.label, 3) for source in material.sources) if len(found) > 1 else ()
+    return Table(tuple(heads), tuple(titles), tuple(zip(*columns, strict=True)), caption_costs(
+        material, "What each way to choose the threshold gives and costs. Bold: best."), groups=groups)

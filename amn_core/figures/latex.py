@@ -55,9 +55,27 @@ def write_latex(table: Table, label: str, width: float = COLUMN) -> str:
         r"% needs \usepackage{booktabs}", rf"\begin{{{place}}}[t]", r"\centering",
         rf"\caption{{{escape(table.caption.text)}}}", rf"\label{{tab:{label}}}",
         rf"\{layout.size}\setlength{{\tabcolsep}}{{{layout.gap:g}pt}}",
-        rf"\begin{{tabular}}{{@{{}}l{'c' * (len(table.heads) - 1)}@{{}}}}", r"\toprule",
-        " & ".join(map(write_head, table.heads)) + r" \\", r"\midrule", *rows,
+        rf"\begin{{tabular}}{{@{{}}l{'c' * (len(table.heads) - 1)}@{{}}}}", r"\toprule", *write_groups(table.groups),
+        " & ".join(map(write_head, list_heads(table))) + r" \\", r"\midrule", *rows,
         r"\bottomrule", r"\end{tabular}", write_note(table.caption.note), rf"\end{{{place}}}", ""])
+
+
+def list_heads(table: Table) -> list[str]:
+    """List the heads of a table without the names of groups, which stand above them."""
+    owners = [f"{name} " for name, n in table.groups for _ in range(n)] or [""] * (len(table.heads) - 1)
+    return [table.heads[0], *map(str.removeprefix, table.heads[1:], owners)]
+
+
+def write_groups(groups: Sequence[tuple[str, int]]) -> list[str]:
+    """Write the names of groups over their columns, with a rule below each."""
+    if not groups:
+        return []
+    cells, rules, start = [""], "", 2
+    for name, n in groups:
+        cells.append(rf"\multicolumn{{{n}}}{{c}}{{{escape(name)}}}")
+        rules += rf"\cmidrule(lr){{{start}-{start + n - 1}}}"
+        start += n
+    return [" & ".join(cells) + r" \\" + rules]
 
 
 def write_note(note: str) -> str:
@@ -90,14 +108,20 @@ def turn_table(table: Table) -> Table:
 def measure_table(table: Table, points: float, gap: float) -> float:
     """Measure the width of a table in points of TeX."""
     first = max(measure(name, points) for name in table.names)
-    columns = [max(measure(line, points) for line in split_head(table.heads[0]))]
+    heads = list_heads(table)
+    columns = [max(measure(line, points) for line in split_head(heads[0]))]
     columns[0] = max(columns[0], first)
-    for i, head in enumerate(table.heads[1:]):
+    for i, head in enumerate(heads[1:]):
         cells = [row[i] for row in table.cells]
         columns.append(max(
             *(measure(line, points) for line in split_head(head)),
             *(measure(cell.text, points, cell.is_best) for cell in cells),
             *(measure(cell.interval, min(points, INTERVAL[1])) for cell in cells)))
+    start = 1
+    for name, n in table.groups:
+        wanted = measure(name, points) - 2 * gap * (n - 1)
+        columns[start + n - 1] += max(0.0, wanted - sum(columns[start:start + n]))  # as LaTeX widens the last of them
+        start += n
     return sum(columns) * SAFETY + 2 * gap * (len(columns) - 1)
 
 

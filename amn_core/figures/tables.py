@@ -61,7 +61,8 @@ class Cell:
 class Table:
     """A table: heads of the columns, the first being that of the row names; rows of cells; its caption.
 
-    `can_turn` says that a narrow column of a page may have it with rows and columns exchanged.
+    `can_turn` says that a narrow column of a page may have it with rows and columns exchanged. `groups` are names that
+    stand before the heads of so many columns each, from the second on; LaTeX has them once, on a line above.
     """
 
     heads: tuple[str, ...]
@@ -69,6 +70,7 @@ class Table:
     cells: tuple[tuple[Cell, ...], ...]
     caption: Caption
     can_turn: bool = False
+    groups: tuple[tuple[str, int], ...] = ()
 
 
 def build_runs_table(material: Material) -> Table:

@@ -33,8 +33,10 @@ def test_rates_are_those_of_the_confusion_at_each_threshold():
             hit, truth, called = (int(confusion[index, c, c]), int(confusion[index, c].sum()),
                                   int(confusion[index, :, c].sum()))
             union = truth + called - hit
-            for name, part, whole in (("precision", hit, called), ("recall", hit, truth),
-                                      ("over_activation", called - hit, union), ("under_activation", truth - hit, union)):
+            for name, part, whole in (
+                ("precision", hit, called), ("recall", hit, truth), ("over_activation", called - hit, union),
+                ("under_activation", truth - hit, union),
+            ):
                 if whole:
                     found[name].append(part / whole)
         for name, values in found.items():
@@ -47,12 +49,13 @@ def test_best_threshold_of_a_class_is_where_its_iou_is_highest():
     with use_page(material.page):
         figure, caption = draw_class_thresholds(material)
     axes = figure.axes[0]
-    drawn = dict(zip([t.get_text() for t in axes.get_yticklabels()],
-                     next(line for line in axes.get_lines() if line.get_linestyle() == "None").get_xdata(), strict=True))
+    marks = next(line for line in axes.get_lines() if line.get_linestyle() == "None")
+    drawn = dict(zip([t.get_text() for t in axes.get_yticklabels()], marks.get_xdata(), strict=True))
     confusion = score_confusion(source.counts)
     for name, threshold in drawn.items():
         c = source.counts.class_names.index(name)
-        iou = confusion[:, c, c] / np.maximum(1, confusion[:, c].sum(-1) + confusion[:, :, c].sum(-1) - confusion[:, c, c])
+        hit, truth, called = confusion[:, c, c], confusion[:, c].sum(-1), confusion[:, :, c].sum(-1)
+        iou = hit / np.maximum(1, truth + called - hit)
         assert threshold == source.counts.thresholds[np.argmax(iou)]
     assert list(drawn.values()) == sorted(drawn.values())
     assert "oracle" in caption.note
