@@ -1,12 +1,14 @@
-"""Which pixel to ask about next: spread over classes and ranks at first, then where the decision hangs (ours)."""
+"""Which pixel to ask about next: spread over classes and ranks at first, then where the choice hangs (ours)."""
 
 import numpy as np
 
+from amn_core.choosing.influence import expect_terms, find_influence
 from amn_core.choosing.points import Estimate, find_pixels
 from amn_core.choosing.population import Population
 
 SPREAD_FIRST = 10
-SHARE = 0.7
+SPREAD, WEIGHED = 0.1, 0.25
+DOUBT = 0.02
 REACH = 0.04
 FEWEST = 1 / 3
 
@@ -14,16 +16,21 @@ FEWEST = 1 / 3
 def find_chances(population: Population, estimate: Estimate | None, n_answers: int) -> np.ndarray:
     """Find the chance with which each class and level is asked about next: (..., S, G), adding up to 1.
 
-    Three of ten questions stay spread over all ranks, so that no pixel's chance is near 0 and weights, the
-    inverse of chances, stay small.
+    A tenth of the questions stays spread over all ranks, so that no pixel's chance is near 0 and weights, the inverse
+    of chances, stay small; a quarter goes where the score itself hangs, the rest where the choice does.
 
     Args:
         estimate: from the answers so far. n_answers: how many there are.
+
+    >>> from amn_core.choosing.population import build_population
+    >>> round(float(find_chances(build_population(counts), None, 0).sum()), 6)
+    1.0
     """
     spread = spread_chances(population)
     if estimate is None or n_answers < SPREAD_FIRST:
         return spread
-    return (1 - SHARE) * spread + SHARE * aim_chances(population, estimate)
+    weigh = weigh_chances(population, estimate)
+    return SPREAD * spread + WEIGHED * weigh + (1 - SPREAD - WEIGHED) * aim_chances(population, estimate)
 
 
 def expect_chances(population: Population, estimate: Estimate, n_answers: np.ndarray) -> np.ndarray:
@@ -60,6 +67,15 @@ def aim_chances(population: Population, estimate: Estimate) -> np.ndarray:
     chance = own / np.maximum(pixels, 1e-9)
     near = np.exp(-((population.ranks - population.ranks[estimate.index][..., None]) / REACH) ** 2 / 2)
     value = pixels * worth[..., None] * np.sqrt(chance * (1 - chance) + 0.02) * near[..., None, :]
+    return value / value.sum(axis=(-1, -2), keepdims=True)
+
+
+def weigh_chances(population: Population, estimate: Estimate) -> np.ndarray:
+    """Weigh questions by what they tell of the mIoU itself: Neyman's allocation for its estimate."""
+    pixels = find_pixels(population, estimate.own.knots, estimate.other.knots)
+    influence = find_influence(estimate, *pixels)
+    square = expect_terms(population, pixels, influence, 2)
+    value = population.pixels * np.sqrt(square + DOUBT * (influence[0]**2 + influence[1]**2))
     return value / value.sum(axis=(-1, -2), keepdims=True)
 
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from amn_core.choosing.asking import expect_chances
 from amn_core.choosing.chance import Curves, build_basis, draw_curves
+from amn_core.choosing.influence import expect_terms, find_influence
 from amn_core.choosing.points import OTHER, OWN, UNSURE, Answers, Estimate, find_pixels, find_total
 from amn_core.choosing.population import Population, score_levels
-from amn_core.constants import BACKGROUND
 
 DRAWS, BLOCK = 60, 8
 # What the benchmark's coverage asks for: a curve of straight lines between knots is never quite right. Scenes alone and
@@ -196,37 +196,7 @@ def expect_moments(
     population: Population, pixels: tuple[np.ndarray, np.ndarray], influence: tuple, asked: np.ndarray, n: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expect variance and third moment of the mean of n terms, from expected pixels and the chances of questions."""
-    size = np.maximum(population.pixels, 1e-9)
-    mine, theirs = (part / size for part in pixels)
-    mean = influence[0] * mine + influence[1] * theirs
-    parts = ((mine, influence[0] - mean), (1 - mine - theirs, -mean), (theirs, influence[1] - mean))
-    square, cube = (sum(chance * off**power for chance, off in parts) for power in (2, 3))
-    weight = population.pixels / np.where(asked > 0, asked, 1)
-    n = np.maximum(n, 1)
-    return ((asked * weight**2 * square).sum(axis=(-1, -2)) / n, (asked * weight**3 * cube).sum(axis=(-1, -2)) / n**2)
-
-
-def find_influence(estimate: Estimate, mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find what one more pixel of the strongest class, or of another object, adds to the mIoU at the chosen threshold.
-
-    The derivative of the mean of hit / union, background pixels giving way: (..., S, G) each.
-    """
-    population, place = estimate.population, estimate.index[..., None, None]
-    n_classes = estimate.split.shape[-1]
-    ground = population.pixels - mine - theirs
-    hit, called, lost_ground = (
-        part.sum(axis=-1) - np.take_along_axis(np.cumsum(part, axis=-1), place, axis=-1)[..., 0]
-        for part in (mine, np.broadcast_to(population.pixels, mine.shape), ground))
-    truth = np.einsum("...s,...sc->...c", theirs.sum(axis=-1), estimate.split)
-    union = np.maximum(truth[..., population.classes] + mine.sum(axis=-1) + called - hit, 1)
-    total = ground.sum(axis=(-1, -2)) + population.bare
-    hit_ground = total - lost_ground.sum(axis=-1)
-    union_ground = total + find_total(population) - called.sum(axis=-1) - hit_ground
-    is_above = np.arange(mine.shape[-1]) > estimate.index[..., None]
-    slope = population.is_kept * hit / union**2
-    own = np.where(is_above[..., None, :], (population.is_kept / union)[..., None], -slope[..., None])
-    side = np.where(is_above, (hit_ground / union_ground**2)[..., None], (-1 / union_ground)[..., None])[..., None, :]
-    by_class = slope @ np.eye(n_classes)[population.classes]
-    other = -np.einsum("...sc,...c->...s", estimate.split, by_class)[..., None]
-    side = side * (BACKGROUND in population.kept)
-    return (own + side) / len(population.kept), (other + side) / len(population.kept)
+    weight, n = population.pixels / np.where(asked > 0, asked, 1), np.maximum(n, 1)
+    square, cube = ((asked * weight**power * expect_terms(population, pixels, influence, power)).sum(axis=(-1, -2))
+                    for power in (2, 3))
+    return square / n, cube / n**2

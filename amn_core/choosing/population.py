@@ -79,6 +79,9 @@ def build_population(counts: Counts, averaging: str = "union", classes=None, lev
 
     Raises:
         ValueError: an unknown class or rule, or no pixel with an activation.
+
+    >>> build_population(counts).pixels.sum()
+    np.float64(8.0)
     """
     check_averaging(averaging)
     level_of_bin, ranks, ends = find_levels(counts, levels)
@@ -128,7 +131,11 @@ def find_neighbours(counts: Counts, classes: np.ndarray) -> np.ndarray:
 
 
 def build_truth(counts: Counts, population: Population) -> Truth:
-    """Sort the pixels of counts by what their ground truth says of the strongest class."""
+    """Sort the pixels of counts by what their ground truth says of the strongest class.
+
+    >>> build_truth(counts, build_population(counts)).kinds.sum(axis=(0, 1, 2)).tolist()
+    [3.0, 5.0, 0.0]
+    """
     n_images, place = len(counts.image_ids), np.full(counts.n_classes, -1)
     place[population.classes] = np.arange(len(population.classes))
     rows = collapse_bins(counts.decision_bins, population.level_of_bin)

@@ -1,11 +1,12 @@
 """The caches of *Label*: what maps say of a data set, kept answers placed on a run, and what follows from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
 from amn_core.choosing.bounds import Bounds, bound_points
+from amn_core.choosing.differences import Difference, compare_placed
 from amn_core.choosing.placing import Placed, place_answers, see_maps
 from amn_core.choosing.points import Estimate, estimate_points
 from amn_core.choosing.population import Population, build_population
@@ -80,6 +81,12 @@ def load_standing(run: Run) -> Standing:
                            remember=remember_places(*mark_maps(run)))
     estimate = estimate_points(population, placed.answers, DEFAULT)
     return Standing(placed, estimate, bound_points(estimate, placed.answers, np.random.default_rng(0)))
+
+
+def compare_standings(first: Standing, second: Standing) -> Difference | None:
+    """Compare the mIoU of two runs, each at its threshold, by the answers that both have; None without one."""
+    parts = ((replace(one.estimate, index=one.bounds.index), one.placed) for one in (first, second))
+    return compare_placed(*parts)
 
 
 def load_hash(run: Run, image_id: str) -> str | None:

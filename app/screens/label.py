@@ -10,6 +10,7 @@ from app.cache import answers as cached_answers
 from app.cache import runs as cached
 from app.components.labeller import render_labeller
 from app.pictures.questions import pack_questions
+from app.words.answers import write_difference, write_score
 
 SESSION, WHO = "label-session", "label-who"
 EMPTY = (
@@ -98,10 +99,10 @@ def render_live(runs: dict[str, Run], key: str) -> None:
     render_labeller(
         *packed, labelling.describe_standing(standing), session.kept, key=f"labeller:{key}:{state.get_visit()}",
         on_answers=lambda answers: labelling.take_answers(session, run, answers, st.session_state.get(WHO) or ""))
-    render_after(runs, standing)
+    render_after(runs, key, standing)
 
 
-def render_after(runs: dict[str, Run], standing: cached_answers.Standing) -> None:
+def render_after(runs: dict[str, Run], key: str, standing: cached_answers.Standing) -> None:
     """Draw what can be done with the threshold, which answers are left out, and what they say of the other runs."""
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.button(f"Use {standing.threshold:.3f} on every screen", icon=":material/my_location:",
@@ -110,11 +111,10 @@ def render_after(runs: dict[str, Run], standing: cached_answers.Standing) -> Non
     if standing.placed.problems:
         st.warning("Left out: " + "; ".join(f"{image}: {why}" for image, why in standing.placed.problems.items()))
     if shows_all:
-        st.dataframe(build_table(runs), hide_index=True, column_config={
+        st.dataframe(build_table(runs, standing), hide_index=True, column_config={
             "threshold": st.column_config.NumberColumn("Threshold", format="%.3f"),
             "lost": st.column_config.NumberColumn("Regret at most (points, 95 %)", format="%.1f"),
-            "low": st.column_config.NumberColumn("mIoU from (%)", format="%.0f"),
-            "high": st.column_config.NumberColumn("to (%)", format="%.0f")})
+            "score": "mIoU (%, 95 %)", "above": f"Above {cached.name_runs(runs)[key]} (points, 95 %)"})
 
 
 def use_threshold(threshold: float) -> None:
@@ -123,13 +123,14 @@ def use_threshold(threshold: float) -> None:
     state.publish()
 
 
-def build_table(runs: dict[str, Run]) -> pd.DataFrame:
-    """Build the table of runs: threshold, points lost at most, and the interval of the mIoU."""
+def build_table(runs: dict[str, Run], chosen: cached_answers.Standing) -> pd.DataFrame:
+    """Build the table of runs: threshold, regret at most, mIoU, and by how much it is above that of the chosen run."""
     names, rows = cached.name_runs(runs), []
     for key, run in runs.items():
         standing = cached_answers.load_standing(run)
+        difference = cached_answers.compare_standings(chosen, standing)
         rows.append({"Run": names[key], "threshold": standing.threshold, "lost": standing.bounds.lost * 100,
-                     "low": standing.bounds.miou_low * 100, "high": standing.bounds.miou_high * 100})
+                     "score": write_score(standing.bounds), "above": write_difference(difference)})
     return pd.DataFrame(rows)
 
 

@@ -118,3 +118,16 @@ def test_thirty_answers_by_keys_move_the_threshold_and_narrow_the_band(open_page
     page.reload()
     page.get_by_text("Question 30").wait_for()
     assert np.isfinite(read_state(page)).all()
+
+
+def test_every_run_is_compared_with_the_chosen_one(kept, open_app, runs, group):
+    run, session = runs["cam"], labelling.Session()
+    for number in range(1, 13):
+        labelling.fill_queue(session, run, cached_answers.load_standing(run))
+        labelling.take_answers(session, run, [{
+            "number": number, "question": session.queue[0], "answer": "background" if number % 2 else "other"}])
+    at = open_app("label", data=group, of="drawn/cam")
+    at.toggle(key="label-all").set_value(True).run()
+    table = at.dataframe[0].value
+    chosen = table["above"] == "–"
+    assert not at.exception and chosen.sum() == 1 and (table["above"][~chosen].str.contains(" to ")).all()
