@@ -175,11 +175,13 @@ def correct(
     weights = is_answered * answers.weights / answered[..., None]
     value = (surprises.weigh(*moves) * weights).sum(axis=-1)
     # By the root of what is left, squares are right on average (MacKinnon and White's HC2).
-    seen = sum_squares(surprises.weigh(*moves, power=0.5) * weights, answers.images)
+    terms = surprises.weigh(*moves, power=0.5) * weights
+    seen = sum_squares(terms, answers.images)
+    crowd = np.maximum(1, seen / np.maximum(sum_squares(terms, None), 1e-30))  # by which answers of one image agree
     asked = expect_chances(estimate.population, estimate, answered)
     square, cube = expect_moments(
         estimate.population, pixels, influence, asked, (is_answered * answers.counts).sum(axis=-1))
-    deviation = np.sqrt(np.maximum(seen, square))
+    deviation = np.sqrt(np.maximum(seen, square * crowd))
     # Between the shift where the spread is known, (z² − 1) / 6, and where it is seen, (2 z² + 1) / 6.
     shift = deviation * cube / np.maximum(square, 1e-30) ** 1.5 * NORMAL**2 / 4
     return Correction(value, value + shift, NORMAL * deviation)
