@@ -93,7 +93,7 @@ def compare(config: CompareConfig) -> dict[str, Any]:
         rows = [row | describe(*one) for row, *one in zip(rows, runs, counts, terms, strict=True)]
     if config.intervals:
         rows = add_intervals(runs, counts, terms, rows)
-    notes = write_notes(runs, terms) + describe_refined(runs, thresholds)
+    notes = write_notes(runs, terms) + describe_refined(runs, thresholds) + describe_low_oracles(rows)
     return {"thresholds": thresholds.tolist(), "runs": rows, "notes": notes}
 
 
@@ -158,6 +158,15 @@ def write_notes(runs: Sequence[Run], terms: Sequence[Terms]) -> list[str]:
         return []
     return [f"These runs differ in {topic}: {values}." for topic, values in differences.items()] + [
         f"Pass {COMMON} to score all over the classes and images that they share, under one averaging."]
+
+
+def describe_low_oracles(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Describe which runs do worse with a threshold for each image than with one for all; nothing without one."""
+    low = [row["name"] for row in rows if row["oracle_miou"] is not None and row["oracle_miou"] < row["peak_miou"]]
+    if not low:
+        return []
+    return [f"{', '.join(low)}: the oracle lies below the peak. It gives each image the threshold that is best for the "
+            "image's own mIoU, which is a choice and no bound for the data set's."]
 
 
 def add_intervals(

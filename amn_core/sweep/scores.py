@@ -83,7 +83,8 @@ class Summary:
         slope, slope_share: change of mIoU there, per unit of threshold and of share.
         sensitivity: the most that an error of 0.05 in the threshold can cost there.
         mean_regret: mean over images of best mIoU less mIoU at the chosen threshold.
-        oracle_miou: mIoU of the data set when each image uses its own best threshold.
+        oracle_miou: mIoU of the data set when each image uses the threshold that is best for its own mIoU: a choice
+            for each image and no bound, so that it may lie below the peak.
         best_low, best_high: quartiles of the images' best thresholds.
         degenerate: how many images lack scored background or scored objects, see `find_degenerate`.
         gap, auc, imbalance, gini: mean over the pairs of image and class with both areas in the ground truth.

@@ -25,7 +25,13 @@ def write_cost(summaries: Mapping[str, Summary], data: str = "") -> str:
     images = max(one.images for one in summaries.values())
     if data.partition("/")[0] == SAMPLES:
         return f"{images} photographs to look at, too few to judge a method by: drag the threshold and watch the masks."
-    return f"One threshold for all {images} images costs {join_values(costs, ' points')}."
+    lost = {name: cost for name, cost in costs.items() if cost >= 0}
+    parts = [f"One threshold for all {images} images costs {join_values(lost, ' points')}."] if lost else []
+    if len(lost) < len(costs):
+        names = [name for name in costs if name not in lost]
+        parts.append(f"A threshold for each image, best for its own mIoU, would give {' and '.join(names)} less than "
+                     "one for all.")
+    return " ".join(parts)
 
 
 def write_evenness(summaries: Mapping[str, Summary]) -> str:

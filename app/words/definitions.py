@@ -43,10 +43,12 @@ DEFINITIONS = {
         "Mean mIoU over shares", "Mean of mIoU over the share of pixels called foreground, instead of over "
         "thresholds.", OURS, True),
     "oracle_miou": Definition(
-        "Per-image oracle", "mIoU of the data set when every image uses its own best threshold. Chosen on the ground "
-        "truth: an upper bound to learn from, never a result.", OURS, True),
+        "Per-image oracle", "mIoU of the data set when every image uses the threshold that is best for its own mIoU. "
+        "A choice for each image, no bound: of a weak run with many classes it can lie below the peak. Made on the "
+        "ground truth: to learn from, never a result.", OURS, True),
     "oracle_less_peak": Definition(
-        "Oracle − peak", "What one threshold for all images costs, at best.", OURS, True),
+        "Oracle − peak", "What one threshold for all images costs beside a choice for each of them; below 0 where that "
+        "choice is worse for the data set.", OURS, True),
     "regret": Definition(
         "Regret", "Points below the best. Of an image: its best mIoU − its mIoU at the global threshold. Of a "
         "choice: the peak − the mIoU at the chosen threshold.", OURS, True),

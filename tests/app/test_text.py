@@ -65,3 +65,16 @@ def test_dollars_are_no_mathematics_in_figures() -> None:
         figure = Figure()
         figure.text(0.5, 0.5, r"$\frac{$ and $x_{$")
         figure.canvas.draw()
+
+
+def test_claim_does_not_print_a_cost_below_nothing():
+    from types import SimpleNamespace
+
+    from app.words.claims import write_cost
+
+    good, weak = (SimpleNamespace(oracle_miou=o, peak_miou=p, plateau=0.1, images=40)
+                  for o, p in ((0.60, 0.50), (0.060, 0.085)))
+    assert write_cost({"good": good}) == "One threshold for all 40 images costs good 10.0 points."
+    text = write_cost({"good": good, "weak": weak})
+    assert text.startswith("One threshold for all 40 images costs good 10.0 points. ") and "give weak less" in text
+    assert "-" not in write_cost({"weak": weak})

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amn_core.commands.compare import CompareConfig, compare, format_table
+from amn_core.commands.compare import CompareConfig, compare, describe_low_oracles, format_table
 from amn_core.formats.files import read_json, write_json
 from amn_core.formats.runs import load_run
 from amn_core.scoring import score_by_size, score_run_cuts
@@ -102,3 +102,12 @@ def test_rates_and_sizes_stand_in_tables_and_wrong_ones_are_refused() -> None:
                              ({"rates": True, "at": "best"}, "give peak, or a threshold")):
         with pytest.raises(ValueError, match=message):
             compare(CompareConfig(runs=RUNS, **options))
+
+
+def test_oracle_below_the_peak_is_named_and_one_above_is_not() -> None:
+    rows = [{"name": "weak", "oracle_miou": 0.060, "peak_miou": 0.085},
+            {"name": "good", "oracle_miou": 0.6, "peak_miou": 0.5},
+            {"name": "masks", "oracle_miou": None, "peak_miou": 0.5}]
+    [note] = describe_low_oracles(rows)
+    assert note.startswith("weak: the oracle lies below the peak") and "no bound" in note
+    assert describe_low_oracles(rows[1:]) == []

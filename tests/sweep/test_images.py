@@ -127,3 +127,20 @@ def test_summary_as_a_dictionary_holds_plain_numbers():
     assert plain["thresholds"] == [0.05, 0.3, 0.31, 0.7] and len(plain["miou"]) == 4
     keys = "images protocol peak_miou peak_threshold plateau mean_miou oracle_miou gap auc imbalance"
     assert all(isinstance(plain[key], int | float | str) for key in keys.split())
+
+
+def test_oracle_is_a_choice_for_each_image_and_no_bound():
+    """A weak run of many classes: noise for maps; what is best for each image is not for the pooled pixels."""
+    rng, names = np.random.default_rng(5), ("background", *(f"class {i}" for i in range(1, 21)))
+    builder = CountsBuilder(names, np.linspace(0, 1, 21))
+    for i in range(40):
+        ids, gt = np.sort(rng.choice(np.arange(1, 21), 3, replace=False)), np.zeros((12, 12), np.uint8)
+        for class_id in ids:
+            y, x = rng.integers(0, 9, 2)
+            gt[y:y + 3, x:x + 3] = class_id
+        builder.add(str(i), rng.random((3, 12, 12), dtype=np.float32) * np.float32(rng.uniform(0.3, 1)), ids, gt)
+    counts = builder.build()
+    summary, scores = summarise(counts), score_images(counts)
+    assert summary.oracle_miou < summary.peak_miou
+    at_peak = scores.miou[:, list(summary.thresholds).index(summary.peak_threshold)]
+    assert (scores.best_miou >= at_peak).all()  # for each image it is the best
