@@ -12,6 +12,7 @@ from amn_core.formats.runs import Run
 from app import roots
 from app.cache import answers as cached_answers
 from app.cache import runs as cached
+from app.cache.own import OwnAnswers
 from app.pictures.questions import Asked, encode
 from app.words.answers import write_details, write_verdict
 
@@ -25,13 +26,15 @@ class Session:
 
     Attributes:
         asked: questions by id. queue: ids of those to come. kept: number of the last answer kept. entries: ids of
-            kept answers by question.
+            kept answers by question. own: keeps a viewer's answers in the page; None where they are
+        written to the file.
     """
 
     asked: dict[str, Asked] = field(default_factory=dict)
     queue: list[str] = field(default_factory=list)
     kept: int = 0
     entries: dict[str, str] = field(default_factory=dict)
+    own: OwnAnswers | None = None
 
 
 def fill_queue(session: Session, run: Run, standing: cached_answers.Standing) -> None:
@@ -68,7 +71,7 @@ def is_answer(one) -> bool:
 
 
 def keep_answer(session: Session, run: Run, asked: Asked, answer: str, who: str) -> None:
-    """Write one answer to the file; a class that the image does not have is passed over."""
+    """Keep one answer; a class that the image does not have is passed over."""
     name = answer.removeprefix("object:") if answer.startswith("object:") else ""
     if answer not in ANSWERS and name not in asked.classes:
         return
@@ -76,7 +79,10 @@ def keep_answer(session: Session, run: Run, asked: Asked, answer: str, who: str)
     entry = build_entry(
         data=run.meta["data"], split=run.meta["split"], image=question.image, photo=asked.photo, x=question.x,
         y=question.y, kind="object" if name else answer, name=name, run=mark_run(run), weight=question.weight, who=who)
-    append_entries(roots.find_answers(), entry)
+    if session.own is None:
+        append_entries(roots.find_answers(), entry)
+    else:
+        session.own.add(entry)
     session.entries[asked.id] = entry.id
     if asked.id in session.queue:
         session.queue.remove(asked.id)
@@ -85,7 +91,11 @@ def keep_answer(session: Session, run: Run, asked: Asked, answer: str, who: str)
 def take_back(session: Session, question: str) -> None:
     """Take the answer to a question back, and ask it again."""
     if question in session.entries:
-        append_undo(roots.find_answers(), session.entries.pop(question))
+        entry_id = session.entries.pop(question)
+        if session.own is None:
+            append_undo(roots.find_answers(), entry_id)
+        else:
+            session.own.remove(entry_id)
         session.queue.insert(0, question)
 
 

@@ -17,6 +17,7 @@ from amn_core.formats.runs import Run
 from amn_core.sweep import Counts
 from app import roots
 from app.cache import runs as cached
+from app.cache.own import OwnAnswers
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ def remember_places(path: str, modified: int) -> dict:
     return {}
 
 
-def load_standing(run: Run) -> Standing:
-    """Place what is kept on a run and estimate."""
+def load_standing(run: Run, own: OwnAnswers | None = None) -> Standing:
+    """Place what is kept on a run and estimate; of a viewer, what is kept in the page."""
     _, population = load_seen(run)
-    placed = place_answers(load_kept(), run, population, hash_image=lambda image_id: load_hash(run, image_id),
-                           remember=remember_places(*mark_maps(run)))
+    entries = load_kept() if own is None else own.entries
+    remember = remember_places(*mark_maps(run)) if own is None else own.places.setdefault(mark_maps(run), {})
+    placed = place_answers(entries, run, population, hash_image=lambda image_id: load_hash(run, image_id),
+                           remember=remember)
     estimate = estimate_points(population, placed.answers, DEFAULT)
     return Standing(placed, estimate, bound_points(estimate, placed.answers, np.random.default_rng(0)))
 

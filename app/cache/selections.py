@@ -24,14 +24,19 @@ def save_selection(group: str, name: str, images: tuple[str, ...]) -> Path:
     Raises:
         ValueError: a name that is no plain file name, or no image.
     """
-    if not NAME.fullmatch(name):
-        raise ValueError("A selection is named with letters, digits, blanks, dashes or underscores, 40 at most.")
-    if not images:
-        raise ValueError("Mark images first: a selection needs one at least.")
+    check_selection(name, images)
     path = find_folder(group) / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(write_list(images), encoding="utf-8")
     return path
+
+
+def check_selection(name: str, images: tuple[str, ...]) -> None:
+    """Raise ValueError for a name that is no plain file name, or for no image."""
+    if not NAME.fullmatch(name):
+        raise ValueError("A selection is named with letters, digits, blanks, dashes or underscores, 40 at most.")
+    if not images:
+        raise ValueError("Mark images first: a selection needs one at least.")
 
 
 def write_list(images: tuple[str, ...]) -> str:

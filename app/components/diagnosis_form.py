@@ -27,16 +27,15 @@ def render_form() -> None:
 
 
 def render_files() -> tuple[dict[str, Any], list]:
-    """Render what names the files and their data; a viewer of a classroom drops files, and chooses listed data."""
-    is_viewer = state.is_classroom()
+    """Render what names the files and their data."""
     columns = st.columns([4, 4, 3, 2])
-    folder = "" if is_viewer else columns[0].text_input(
-        "Folder of maps, masks or a run", placeholder="/results/recam/cam_npy", key="diagnose-folder")
+    folder = columns[0].text_input("Folder of maps, masks or a run", placeholder="/results/recam/cam_npy",
+                                   key="diagnose-folder")
     dropped = columns[1].file_uploader("or drop a zip, or some files", type=TYPES, accept_multiple_files=True,
                                        key="diagnose-files", help="Only the images that have a file are scored.")
-    data = columns[2].selectbox("Data set", list_data(), accept_new_options=not is_viewer, key="diagnose-data",
+    data = columns[2].selectbox("Data set", list_data(), accept_new_options=True, key="diagnose-data",
                                 help="A run knows its own.")
-    split = columns[3].selectbox("Split", list_splits(), accept_new_options=not is_viewer, key="diagnose-split")
+    split = columns[3].selectbox("Split", list_splits(), accept_new_options=True, key="diagnose-split")
     return {"folder": folder, "data": data, "split": split}, dropped
 
 
@@ -63,12 +62,8 @@ def render_numbers(columns: list) -> dict[str, str]:
 
 
 def ask(values: dict[str, Any], dropped: list[Dropped]) -> None:
-    """Start a diagnosis, or say why it cannot be."""
-    if state.is_classroom() and not dropped:
-        st.error("Drop a zip or some files: this server names no folders to its viewers.", icon=":material/lock:")
-        return
-    if state.is_classroom() and any(job.is_active for job in diagnosing.list_diagnoses()):
-        st.warning("Another diagnosis is at work: try again in a moment.", icon=":material/hourglass_top:")
+    """Start a diagnosis, or say why it cannot be; nobody starts one from a viewer's page."""
+    if state.is_classroom():
         return
     try:
         job: Job = diagnosing.start(diagnosing.build_config(values, bool(dropped)), dropped)

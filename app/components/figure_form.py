@@ -11,6 +11,7 @@ PREFIX = "figure-option:"
 SHARED = ("protocol", "classes", "images", "data")   # chosen in the bar of all screens, or found by the app
 WORDS = ("names", "colours", "xlabel", "ylabel")
 DRAWS = ("intervals", "resamples", "level", "seed")
+PATHS = ("results",)  # of files on this machine, which no viewer of a classroom names
 PAGE = ("preset", "width", "height", "dpi")
 LABELS = {
     "names": "Names of the runs", "colours": "Colours of the runs", "xlabel": "Horizontal title",
@@ -32,7 +33,7 @@ def read_stored() -> dict[str, Any]:
     found = {}
     for text in state.get("options"):
         name, _, value = text.partition("=")
-        if name in LABELS:
+        if name in LABELS and not (name in PATHS and state.is_classroom()):
             try:
                 found[name] = parse_value(name, value)
             except ValueError:
@@ -64,7 +65,8 @@ def write_value(value: Any) -> str:
 def render_options(figure: str, threshold: float) -> dict[str, Any]:
     """Render the controls of a figure's own options, then those of the page; returns all values by name."""
     stored = read_stored()
-    names = [name for name in list_options(figure) if name not in (*SHARED, *PAGE, *WORDS)]
+    hidden = (*SHARED, *PAGE, *WORDS, *(PATHS if state.is_classroom() else ()))
+    names = [name for name in list_options(figure) if name not in hidden]
     names.sort(key=lambda name: name in DRAWS)
     values = {name: render_option(name, stored, threshold) for name in names}
     with st.expander("Names and colours", icon=":material/palette:"):

@@ -1,6 +1,7 @@
 """A user's own photograph: opened, labelled, mapped, and written out. Nothing of it is kept on disk."""
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ class Photo:
     sample: str = ""
 
 
-def open_photo(content: bytes, name: str) -> Photo:
-    """Open an uploaded file: turned upright, RGB, at most `LONGEST` pixels a side.
+def open_photo(content: bytes, name: str, longest: int = LONGEST) -> Photo:
+    """Open an uploaded file: turned upright, RGB, at most so many pixels a side.
 
     Args:
         name: what the file was called, for messages; no path is made of it.
@@ -52,7 +53,7 @@ def open_photo(content: bytes, name: str) -> Photo:
     height, width = image.shape[:2]
     if min(height, width) < SHORTEST:
         raise DataError(f"{name}: {width}×{height} is too small to find anything in; use at least {SHORTEST} pixels")
-    scale = LONGEST / max(height, width)
+    scale = longest / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
@@ -124,8 +125,13 @@ def build_map_images(cam: np.ndarray, class_ids: np.ndarray, class_names: Sequen
     with zipfile.ZipFile(buffer, "w") as archive:
         for plane, class_id in zip(cam, class_ids, strict=True):
             grey = Image.fromarray(np.rint(plane * 65535).astype(np.uint16))
-            archive.writestr(f"{class_names[class_id].replace(' ', '-')}.png", encode_png(grey))
+            archive.writestr(f"{name_file(class_names[class_id])}.png", encode_png(grey))
     return buffer.getvalue()
+
+
+def name_file(name: str) -> str:
+    """Name a file after a class, whose name may be anything."""
+    return re.sub(r"[^\w-]+", "-", name)[:100].strip("-") or "class"
 
 
 def build_mask_image(labels: np.ndarray) -> bytes:

@@ -15,6 +15,10 @@ def render() -> None:
     st.markdown("#### Why is my number not the paper's?")
     st.caption("The split, 255, the numbering of classes, normalisation, size, averaging, background, threshold: your "
                "files are read in every way that they allow, and the fewest changes that lead to the number are named.")
+    if state.is_classroom():
+        st.info("A diagnosis writes what is dropped to the disk and computes for minutes: on this server the teacher's "
+                "page starts one. On your own machine: `python -m amn_core diagnose`.", icon=":material/lock:")
+        return
     render_form()
     job = choose_job()
     if job is not None:
@@ -25,11 +29,9 @@ def render() -> None:
 
 
 def choose_job() -> Job | None:
-    """Choose the diagnosis that is shown: this session's, or one of those before; a viewer sees the session's alone."""
+    """Choose the diagnosis that is shown: this session's, or one of those before."""
     jobs = diagnosing.list_diagnoses()
     mine = st.session_state.get(MINE)
-    if state.is_classroom():
-        return next((job for job in jobs if job.id == mine), None)
     shown = jobs[:LISTED]
     if len(shown) < 2:
         return shown[0] if shown else None

@@ -1,5 +1,6 @@
 """Explore: one image, its maps by several methods, and a threshold that moves live."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import streamlit as st
@@ -16,7 +17,9 @@ from app.components.empty import render_no_images, render_no_runs
 from app.components.explore_list import NEXT, WAITS, choose_images
 from app.components.live import describe_peaks, load_live_scores
 from app.components.refined import render_refined
+from app.components.turn import taking_turn
 from app.words import claims
+from app.words.text import escape
 
 MOST_METHODS = 6
 PHOTOGRAPH = 420
@@ -91,17 +94,18 @@ def leave_out(mix: combinations.Mix | None, group: dict, keys: list[str]) -> com
 def render_image(runs: dict, choice: controls.Choice | None, mix: combinations.Mix | None) -> None:
     """Draw the canvas for the chosen image."""
     image_id, place = state.get("image"), st.empty()
-    if not all(canvases.is_drawn(run, image_id) for run in runs.values()):
+    if needs_model(runs, image_id):
         with place.container():  # a model takes seconds where a map takes none: the photograph is there already
             render_photograph(next(iter(runs.values())), image_id)
     try:
-        with st.spinner("Making the maps of this image…", show_time=True):
+        with st.spinner("Making the maps of this image…", show_time=True), wait_for_model(runs, image_id):
             meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"), mix)
     except ValueError as error:
         place.empty()
         st.error(str(error), icon=":material/broken_image:")
         return
-    coursework.note_image(next(iter(runs.values())), image_id)
+    if not state.is_classroom():
+        coursework.note_image(next(iter(runs.values())), image_id)
     place.empty()
     if choice is not None:
         meta = describe_whole(meta, choice, mix)
@@ -115,7 +119,17 @@ def render_photograph(run: Run, image_id: str) -> None:
         image, _ = cached.read_picture(run.meta["data"], run.meta.get("data_root", ""), run.meta["split"], image_id)
     except (DataError, ValueError, OSError):
         return  # said when the maps are asked for
-    st.image(image, width=PHOTOGRAPH, caption=image_id)
+    st.image(image, width=PHOTOGRAPH, caption=escape(image_id))
+
+
+def needs_model(runs: dict, image_id: str) -> bool:
+    """Whether a model has to run for an image."""
+    return not all(canvases.is_drawn(run, image_id) for run in runs.values())
+
+
+def wait_for_model(runs: dict, image_id: str) -> AbstractContextManager:
+    """Wait for one's turn where a model has to run for an image."""
+    return taking_turn() if needs_model(runs, image_id) else nullcontext()
 
 
 def describe_whole(meta: dict, choice: controls.Choice, mix: combinations.Mix | None) -> dict:

@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from amn_core.formats.answers import load_entries, merge_entries
+from amn_core.formats.answers import NAME, load_entries, merge_entries
 from amn_core.formats.runs import Run
 from app import labelling, roots, state
 from app.cache import answers as cached_answers
+from app.cache import own
 from app.cache import runs as cached
 from app.components.labeller import render_labeller
 from app.pictures.questions import pack_questions
@@ -22,9 +23,6 @@ EMPTY = (
 
 def render() -> None:
     """Draw the screen."""
-    if state.is_classroom():
-        st.info("This server is in classroom mode: it shows what is there and keeps no answers.")
-        return
     groups = find_groups()
     if not groups:
         st.info(EMPTY, icon=":material/add_photo_alternate:")
@@ -62,6 +60,13 @@ def render_questions(groups: dict) -> tuple[dict[str, Run], str]:
 def render_file() -> None:
     """Render who answers, the file of answers to take away, and another's file to add."""
     st.text_input("Who answers (optional)", key=WHO, max_chars=60)
+    if state.is_classroom():
+        kept = own.get_answers()
+        st.download_button("Download my answers", data=kept.write(), file_name=NAME, icon=":material/download:",
+                           on_click="ignore", disabled=not kept.entries)
+        st.caption(f"Kept in this page until it is closed, {own.MOST_ANSWERS:,} at most; `select --answers` reads the "
+                   "file.")
+        return
     path = roots.find_answers()
     if path.is_file():
         st.download_button("Export answers", data=path.read_bytes, file_name=path.name, icon=":material/download:",
@@ -74,6 +79,8 @@ def render_file() -> None:
 
 def add_file(content: bytes) -> None:
     """Add the answers of an uploaded file to those kept."""
+    if state.is_classroom():
+        return
     path = roots.find_answers()
     half = path.with_name(f".{path.name}.added")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,9 +98,9 @@ def render_live(runs: dict[str, Run], key: str) -> None:
     """Draw the labeller and what follows; an answer reruns this alone."""
     run = runs[key]
     if st.session_state.get(SESSION, (None,))[0] != (key, state.get_visit()):
-        st.session_state[SESSION] = ((key, state.get_visit()), labelling.Session())
+        st.session_state[SESSION] = ((key, state.get_visit()), labelling.Session(own=get_own()))
     session = st.session_state[SESSION][1]
-    standing = cached_answers.load_standing(run)
+    standing = cached_answers.load_standing(run, session.own)
     labelling.fill_queue(session, run, standing)
     packed = pack_questions([session.asked[one] for one in session.queue])
     render_labeller(
@@ -117,6 +124,11 @@ def render_after(runs: dict[str, Run], key: str, standing: cached_answers.Standi
             "score": "mIoU (%, 95 %)", "above": f"Above {cached.name_runs(runs)[key]} (points, 95 %)"})
 
 
+def get_own() -> own.OwnAnswers | None:
+    """Get what keeps a viewer's answers; None where they are written to the file."""
+    return own.get_answers() if state.is_classroom() else None
+
+
 def use_threshold(threshold: float) -> None:
     """Set the shared threshold."""
     state.put("t", round(threshold, 3))
@@ -127,7 +139,7 @@ def build_table(runs: dict[str, Run], chosen: cached_answers.Standing) -> pd.Dat
     """Build the table of runs: threshold, regret at most, mIoU, and by how much it is above that of the chosen run."""
     names, rows = cached.name_runs(runs), []
     for key, run in runs.items():
-        standing = cached_answers.load_standing(run)
+        standing = cached_answers.load_standing(run, get_own())
         difference = cached_answers.compare_standings(chosen, standing)
         rows.append({"Run": names[key], "threshold": standing.threshold, "lost": standing.bounds.lost * 100,
                      "score": write_score(standing.bounds), "above": write_difference(difference)})

@@ -1,13 +1,19 @@
 """Your photo: a photograph of one's own, or one that comes along, by every bundled method at once. Nothing is kept."""
 
+from collections.abc import MutableMapping
+
 import streamlit as st
 
 from amn_core.constants import METHOD_LABELS
 from amn_core.data import DataError
 from app import state
+from app.cache import own
 from app.cache import runs as cached
 from app.components.canvas import render_canvas
+from app.components.turn import taking_turn
 from app.pictures.photos import (
+    LONGEST,
+    MAX_BYTES,
     Photo,
     build_map_images,
     build_mask_image,
@@ -28,9 +34,6 @@ RESULT, SAMPLE_RESULT = "photo-result", "photo-sample-result"
 
 def render() -> None:
     """Draw the screen."""
-    if state.is_classroom():
-        st.info("This server is in classroom mode: it shows what is there and takes no photographs.")
-        return
     bundles = find_models(cached.find_runs())
     if not bundles:
         render_no_models()
@@ -54,13 +57,15 @@ def choose_photo(models: dict) -> Photo | None:
     """Ask for a file; None until there is one that can be read."""
     names = next(iter(models.values())).class_names[1:]
     with st.sidebar:
-        file = st.file_uploader("Photograph", type=TYPES, help="At most 20 MB. It is not stored and goes nowhere.")
+        most = own.UPLOAD_MB if state.is_classroom() else MAX_BYTES >> 20
+        file = st.file_uploader("Photograph", type=TYPES, max_upload_size=most,
+                                help=f"At most {most} MB. It is not stored and goes nowhere.")
         st.caption("The file stays in this machine's memory, and only as long as this page is open.")
     if file is None:
-        st.session_state.pop(RESULT, None)
+        get_shelf().pop(RESULT, None)
         return choose_sample(models, names)
     try:
-        return open_photo(file.getvalue(), file.name)
+        return open_photo(file.getvalue(), file.name, own.LONGEST if state.is_classroom() else LONGEST)
     except DataError as error:
         st.error(str(error), icon=":material/broken_image:")
         return None
@@ -97,6 +102,9 @@ def render_photo(photo: Photo, models: dict) -> None:
         if not class_ids:
             st.info("Choose at least one class on the left.")
             return
+        if state.is_classroom() and len(class_ids) > own.MOST_CLASSES:
+            st.info(f"Choose at most {own.MOST_CLASSES} classes: others want their turn, too.")
+            return
         maps = map_photo(kept, photo, models, class_ids)
     if photo.original != photo.image.shape[1::-1]:
         width, height = photo.original
@@ -108,10 +116,17 @@ def render_photo(photo: Photo, models: dict) -> None:
 def keep_result(photo: Photo, models: dict) -> dict:
     """Keep what was found in this photograph for this session only; a new file or bundle starts afresh."""
     asked, slot = (photo.digest, str(models["cam"].path)), SAMPLE_RESULT if photo.sample else RESULT
-    if st.session_state.get(slot, {}).get("asked") != asked:
-        probabilities = cached.predict_labels(models["cam"], photo.image)
-        st.session_state[slot] = {"asked": asked, "probabilities": probabilities, "maps": {}}
-    return st.session_state[slot]
+    shelf = get_shelf()
+    if shelf.get(slot, {}).get("asked") != asked:
+        with taking_turn():
+            probabilities = cached.predict_labels(models["cam"], photo.image)
+        shelf[slot] = {"asked": asked, "probabilities": probabilities, "maps": {}}
+    return shelf[slot]
+
+
+def get_shelf() -> MutableMapping:
+    """Get what keeps the result: the session, or of a viewer what is bounded in number and time."""
+    return own.get_shelf() if state.is_classroom() else st.session_state
 
 
 def choose_classes(probabilities, class_names: tuple[str, ...], photo: Photo) -> list[int]:
@@ -129,7 +144,8 @@ def map_photo(kept: dict, photo: Photo, models: dict, class_ids: list[int]) -> d
     """Make the maps of every method, once for each choice of classes."""
     key = tuple(class_ids)
     if key not in kept["maps"]:
-        kept["maps"] = {key: {m: cached.infer_map(run, photo.image, class_ids, True) for m, run in models.items()}}
+        with taking_turn():
+            kept["maps"] = {key: {m: cached.infer_map(run, photo.image, class_ids, True) for m, run in models.items()}}
     return kept["maps"][key]
 
 

@@ -10,6 +10,7 @@ import pytest
 from amn_core.bench.damages import build_case, find_target, write_case
 from amn_core.jobs import wait_for_job
 from app import diagnosing
+from app.components.diagnosis_form import ask
 from app.components.diagnosis_view import write_claim
 from app.diagnosing import Dropped
 
@@ -70,12 +71,13 @@ def test_form_starts_a_diagnosis_of_a_folder(damaged, open_app):
     assert not at.exception and len(diagnosing.list_diagnoses()) == 1
 
 
-def test_a_viewer_names_no_folder(damaged, open_app, monkeypatch):
+def test_a_viewer_has_no_form_and_drops_nothing_on_the_server(open_app, monkeypatch):
     monkeypatch.setenv("AMN_CLASSROOM", "1")
     at = open_app("diagnose")
-    assert not [one for one in at.text_input if one.key == "diagnose-folder"]
-    at.button[0].click().run()
-    assert "Drop a zip" in at.error[0].value and not diagnosing.list_diagnoses()
+    assert not at.exception and not at.text_input and not at.file_uploader and not at.button
+    assert "teacher" in at.info[0].value
+    ask({"folder": "/", "data": "", "split": "", "target": "48.3"}, [])
+    assert not diagnosing.list_diagnoses()
 
 
 @pytest.mark.parametrize(("name", "error"), [("../../x.npy", "leads out"), ("/etc/x.npy", "leads out")])

@@ -16,6 +16,7 @@ from amn_core.formats.checkpoints import save_checkpoint
 from amn_core.formats.runs import load_run, save_run
 from amn_core.models import build_model
 from amn_core.sweep.count import count_image
+from app.cache import own
 from app.pictures import photos
 from tests.app.conftest import get_component
 
@@ -180,10 +181,20 @@ def test_without_models_the_screen_says_how_to_make_them(open_app):
     assert not at.exception and at.header[0].value == "No models yet"
 
 
-def test_classroom_takes_no_photographs(open_photo_screen, monkeypatch):
+def test_viewers_photograph_stays_in_the_page_within_limits(open_photo_screen, monkeypatch):
     monkeypatch.setenv("AMN_CLASSROOM", "1")
     at = open_photo_screen()
-    assert not at.exception and not at.file_uploader and "classroom" in at.info[0].value
+    at.file_uploader[0].upload("mine.png", encode(draw_picture(900, 600), "PNG")).run()
+    assert not at.exception and not at.error
+    meta = get_meta(at)
+    assert (meta["width"], meta["height"]) == (own.LONGEST, 341) and "photo-result" not in at.session_state
+    assert at.session_state[own.SESSION]
+    at.get("pills")[0].set_value(list(range(1, own.MOST_CLASSES + 2))).run()
+    assert not at.exception and "at most 4 classes" in at.info[0].value
+
+
+def test_class_names_make_no_paths_in_a_download():
+    assert photos.name_file("../../etc/passwd") == "etc-passwd" and photos.name_file("...") == "class"
 
 
 def test_map_is_inferred_where_a_run_has_a_model_and_no_maps(open_app, models_root, scenes, monkeypatch):
