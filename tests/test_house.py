@@ -18,7 +18,7 @@ CORE = (
 APP = (
     ("main", "server", "viewers"), ("screens", "lessons"), ("components",),
     ("cache", "charts", "words", "pictures", "state", "controls", "browser", "roots", "training", "imports", "getting",
-     "diagnosing", "labelling", "afterwards", "checks", "coursework", "official_runs"),
+     "diagnosing", "labelling", "brushing", "afterwards", "checks", "coursework", "official_runs"),
     ("guard",),
     ("__init__",),
 )
@@ -67,7 +67,7 @@ def test_rooms_import_from_rows_below_their_own_alone(package):
     height = {room: -i for i, row in enumerate(TABLES[package]) for room in row}
     known = {name_module(path) for path in list_modules(package)} | {package}
     loose = {"state", "controls", "browser", "roots", "training", "imports", "getting", "diagnosing", "labelling",
-             "afterwards", "checks", "coursework", "official_runs", *APP[3]}
+             "brushing", "afterwards", "checks", "coursework", "official_runs", *APP[3]}
     wrong = []
     for path in list_modules(package):
         own = find_room(name_module(path))

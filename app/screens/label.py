@@ -1,4 +1,4 @@
-"""Label: answer single pixels, and watch the threshold and its band come to rest."""
+"""Label: answer single pixels or paint masks, and watch the threshold and its band come to rest."""
 
 import pandas as pd
 import streamlit as st
@@ -10,10 +10,11 @@ from app.cache import answers as cached_answers
 from app.cache import own
 from app.cache import runs as cached
 from app.components.labeller import render_labeller
+from app.components.mask_form import render_painting
 from app.pictures.questions import pack_questions
 from app.words.answers import write_difference, write_score
 
-SESSION, WHO = "label-session", "label-who"
+SESSION, WHO, WAY = "label-session", "label-who", "label-way"
 EMPTY = (
     "**No run with maps and photographs here.** Labelling needs both, and nothing else: no ground truth and no counts. "
     "Make maps with `python -m amn_core extract …`, import those of another method, or add the folder of the "
@@ -52,6 +53,7 @@ def render_questions(groups: dict) -> tuple[dict[str, Run], str]:
         key = st.selectbox("Choose pixels for", list(runs), format_func=names.get, width=220,
                            help="Answers serve every run on these photographs; the next pixels are those that are "
                                 "worth most to this one.", **state.bind("of", list(runs)))
+        st.segmented_control("By", ["Points", "Masks"], default="Points", required=True, key=WAY)
         with st.popover("Answers", icon=":material/inventory_2:"):
             render_file()
     return runs, key
@@ -102,10 +104,14 @@ def render_live(runs: dict[str, Run], key: str) -> None:
     session = st.session_state[SESSION][1]
     standing = cached_answers.load_standing(run, session.own)
     labelling.fill_queue(session, run, standing)
-    packed = pack_questions([session.asked[one] for one in session.queue])
-    render_labeller(
-        *packed, labelling.describe_standing(standing), session.kept, key=f"labeller:{key}:{state.get_visit()}",
-        on_answers=lambda answers: labelling.take_answers(session, run, answers, st.session_state.get(WHO) or ""))
+    who = st.session_state.get(WHO) or ""
+    if st.session_state.get(WAY) == "Masks":
+        render_painting(run, key, who, standing)
+    else:
+        packed = pack_questions([session.asked[one] for one in session.queue])
+        render_labeller(
+            *packed, labelling.describe_standing(standing), session.kept, key=f"labeller:{key}:{state.get_visit()}",
+            on_answers=lambda answers: labelling.take_answers(session, run, answers, who))
     render_after(runs, key, standing)
 
 
