@@ -27,7 +27,7 @@ def render_painting(run: Run, key: str, who: str, standing: cached_answers.Stand
             st.caption(f"Kept as {painted.path.name}, {len(painted.entries)} of its pixels as answers.")
             st.button("Take it back", icon=":material/undo:", on_click=take_back)
         st.button("Another image", icon=":material/skip_next:", on_click=st.session_state.pop, args=(SHEET, None))
-    n, bounds = len(standing.placed.entries), standing.bounds
+    n, bounds = round(standing.placed.answers.counts.sum()), standing.bounds  # pixels of one image count as few
     st.markdown(f"**{write_verdict(standing.threshold, bounds, n)}**")
     st.caption(write_details(standing.at(int(bounds.first)), standing.at(int(bounds.last)), bounds, n))
 
