@@ -74,12 +74,11 @@ def render() -> None:
     figure = data.remember(NAME, material, lambda: build_figure(material))
     is_open = page.render_figure(figure, CONTROLS, build_guess(figure))
     page.render_text(
-        "Both charts show the same runs. **mIoU** is the IoU (what mask and object share, of both together) averaged "
+        "Both charts show the same runs. **mIoU** is the IoU (lesson 2) averaged "
         "over the classes. At the left it is drawn against the threshold, at the right against what the threshold "
         "does: the share of all pixels that it calls object.",
-        "How near counts as *nearly as good* matters, too: within one point is generous to a low curve, since "
-        "one point "
-        "is more of 40 than of 60. So the width is measured here relative to the peak: within so many percent "
+        "How near counts as *nearly as good* matters, too: within one point is generous to a low curve, since one "
+        "point is more of 40 than of 60. So the width is measured here relative to the peak: within so many percent "
         "**of it**.")
     page.render_answer(is_open, write_answer(figure, material))
     page.render_way_on(NAME)

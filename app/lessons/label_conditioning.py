@@ -98,9 +98,9 @@ def render() -> None:
     page.render_text(
         "LCM is one linear layer: labels in, one factor for each feature (lesson 1) out. Without it, the labels "
         "only decide which maps are kept at the end; with it, they change the maps themselves.",
-        "The images are chosen by a rule: of all that hold several classes, those on which the two networks "
-        "differ most "
-        "in the share of swapped pixels, whichever of them is better. On most images both draw nearly the same.")
+        "The images are chosen by a rule: of all that hold several classes, those on which the two networks differ "
+        "most in the share of object pixels that go to another class of the image, whichever network is better. On "
+        "most images both draw nearly the same.")
     page.render_answer(is_open, write_answer(material, counted))
     page.render_way_on(NAME)
 

@@ -89,9 +89,10 @@ def render() -> None:
     is_open = page.render_figure(figure, build_controls(figure), build_guess(figure))
     page.render_text(
         "The images are chosen by a rule: all are sorted by their own best threshold, and twelve are taken at even "
-        "distances, from the faintest map to the brightest. Under each stands how many points it is below its best. A "
-        "**point** is one percent of mIoU: the IoU (what mask and object share, of both together), averaged over the "
-        "classes of the image and background.",
+        "distances, from the faintest map to the brightest. Under each stands how many points it is below its best. "
+        "The score is **mIoU**. IoU, intersection over union, divides the pixels that mask and object have in common "
+        "by the pixels of either; the m says that it is the mean over the classes, background too. A **point** is "
+        "one percent.",
         "*Each its own* needs the true masks of every image. It is an **oracle**: a measure of what is lost, never a "
         "result. Weak supervision has image labels (*there is a cow in it*) and no mask at all. **CAM** are the maps "
         "of the classifier of lesson 1, **AMN** those of the paper's network, which lessons 5 and 6 explain.")

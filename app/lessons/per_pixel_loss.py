@@ -94,10 +94,9 @@ def write_answer(material: data.Material) -> str:
                     f"{summary.gap:.2f}, AUC "
                     f"{summary.auc:.3f}")
     return (f"Measured on {material.title}: {'; '.join(told)}. (Gap: mean on the object minus mean on background. AUC: "
-            "the chance that an object pixel is hotter than a background pixel; 1 is perfect.) Why not ε = 0? "
-            "The seeds "
-            "are partly wrong: with ε = 0 the loss never stops rewarding certainty, and the network learns the errors "
-            "of its seeds by heart.")
+            "the chance that an object pixel is hotter than a background pixel; 1 is perfect.) Why not ε = 0? The "
+            "seeds are partly wrong: with ε = 0 the loss never stops rewarding certainty, and the network learns the "
+            "errors of its seeds by heart.")
 
 
 if __name__ == "__main__":

@@ -87,16 +87,14 @@ def render() -> None:
     figure = data.remember(NAME, material, lambda: build_figure(material))
     is_open = page.render_figure(figure, build_controls(figure), build_guess(figure))
     page.render_text(
-        "A **seed** is a mask cut from a map before any refinement; **mIoU** is the IoU (what mask and object "
-        "share, of "
-        "both together) averaged over the classes. Ask a table: who chose the **threshold**, and on which true "
-        "masks? A "
-        "weakly supervised method has none. *Fixed beforehand* is 0.15 for CAM and 0.25 for AMN, as in the official "
-        "code, for maps of another network.",
-        "Ask also: what does a class count that no scored image has? What happens to pixels marked **255**, "
-        "which means "
-        "*not scored*? Is it the seed, the refined mask, or a segmentation network? On `train`, `train_aug` or `val`? "
-        "And is there an interval? With few images, chance moves a score by several points.")
+        "A **seed** is a mask cut from a map before any refinement; **mIoU** is the IoU (lesson 2) averaged over the "
+        "classes. Ask a table: who chose the **threshold**, and on which true masks? A weakly supervised method has "
+        "none. *Fixed beforehand* is 0.15 for CAM and 0.25 for AMN, as in the official code, for maps of another "
+        "network.",
+        "Ask also: what does a class count that no scored image has? What happens to pixels marked **255**, which "
+        "means *not scored*? Is it the seed, the refined mask, or the output of a segmentation network that learnt "
+        "from the masks? On which split of the images? And is there an interval? With few images, chance moves a "
+        "score by several points.")
     page.render_answer(is_open, write_answer(figure, material))
     page.render_way_on(NAME)
 

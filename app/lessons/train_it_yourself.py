@@ -69,20 +69,17 @@ def render() -> None:
     """Render the lesson."""
     page.render_head(
         NAME,
-        "A real data set hides cause and effect. In this drawn world a **knob** sets how much less the body of "
-        "an object "
-        "tells of its class than the small part does: the cause of imbalance, on demand.",
+        "A real data set hides cause and effect. In this drawn world a **knob** sets how much less the body of an "
+        "object tells of its class than the small part does: the cause of imbalance, on demand.",
         "Turn the knob and look at coats and builds: the objects stay where they are, the heads stay what they are.")
     measured = data.load_knob()
     is_open = render_live(measured)
     page.render_text(
-        "At 0 each class has its own coat and build: a cat is striped and slim, a cow is patched. At 1 they "
-        "are dealt out "
-        "at random within a family, so the body tells that this is some animal, and the head alone tells which. "
+        "At 0 each class has its own coat and build: a cat is striped and slim, a cow is patched. At 1 they are dealt "
+        "out at random within a family, so the body tells that this is some animal, and the head alone tells which. "
         "Half-way the body narrows the class down without naming it, as in photographs.",
-        "**Now train.** Choose a setting, train at it and at another, and compare the two. On two idle cores a "
-        "stage takes about two to "
-        "three minutes. Train with a second random seed, too, before you believe a small difference.")
+        "**Now train.** Choose a setting, train at it and at another, and compare the two. On two idle cores a stage "
+        "takes two to three minutes. Train with a second random seed, too, before you believe a small difference.")
     render_commands(float(state.get("knob")))
     page.render_answer(is_open, write_answer(measured))
     page.render_way_on(NAME)

@@ -40,8 +40,8 @@ def render() -> None:
     page.render_text(
         "Each row at the left is an image: the grey bar holds four fifths of its background pixels, the blue bar those "
         "of its object, the black mark is the threshold that is best for this image. At the right, thin lines are the "
-        "IoU of single images, the thick one is their mean. **IoU**, intersection over union, is the part of object "
-        "and mask together that both share: 100 % if they are equal.",
+        "IoU of single images, the thick one is their mean. **IoU**, intersection over union, divides the pixels "
+        "that mask and object have in common by the pixels of either: 100 % if they are equal.",
         r"If a share π of the pixels is object, *F* and *B* are the shares of object and background pixels below a "
         r"threshold *t*:"
         "\n\n"

@@ -113,10 +113,8 @@ def render() -> None:
     """Render the lesson."""
     page.render_head(
         NAME,
-        "A classifier, a network that names what is in an image, is never told **where**. Still it knows "
-        "places: each of its "
-        "features is a "
-        "map, and a class weighs them. Their weighted sum is the **class activation map** (CAM).",
+        "A classifier, a network that names what is in an image, is never told **where**. Still it knows places: each "
+        "of its features is a map, and a class weighs them. Their weighted sum is the **class activation map** (CAM).",
         "Drag *Add features* from left to right and watch the map grow out of its parts.")
     material = data.find_material("scenes", has_images=True)
     run = None if material is None else material.runs.get("cam")
@@ -131,8 +129,8 @@ def render() -> None:
         "for. To classify, the network averages each feature over the positions and adds the averages up, each times "
         "the **weight** that the class gives it. A CAM leaves the averaging out:",
         r"$$\mathrm{CAM}_c(x) = \mathrm{ReLU}\Big(\sum_d w_{c,d}\, f_d(x)\Big)$$"
-        "\n\nand is divided by its largest value. A weight below zero speaks against the class. In these drawn "
-        "scenes a "
+        "\n\nThe sum over the features *d* is taken at every position *x*; ReLU makes what is below zero zero. Then "
+        "all is divided by the largest value. A weight below zero speaks against the class. In these drawn scenes a "
         "small part (a head, a sign, a flag) names the class for certain; coat and build of the rest narrow it down. "
         "So the classifier listens to the part most, and the map is **uneven**.")
     page.render_answer(is_open, write_answer(run, material))

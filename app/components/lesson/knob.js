@@ -4,7 +4,7 @@ FIGURES.knob = {
   draw(pen, lesson) {
     const { content, values } = lesson;
     const nearest = content.drawn.reduce((best, value, i) => (Math.abs(value - values.knob) < Math.abs(content.drawn[best] - values.knob) ? i : best), 0);
-    const side = Math.min(pen.width / content.shown - 8, pen.height * 0.44);
+    const side = Math.min(pen.width / content.shown - 8, pen.height * (content.measures.length ? 0.44 : 1));
     for (let i = 0; i < content.shown; i += 1) {
       pen.picture(lesson.pictures[nearest * content.shown + i], i * (side + 8), 0, side, side);
     }

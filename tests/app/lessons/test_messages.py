@@ -141,14 +141,12 @@ def test_bending_moves_the_plateau_and_never_the_peak(scenes_material) -> None:
 
 
 def test_knob_is_the_cause_of_imbalance() -> None:
-    from app.lessons.data import load_knob
-
-    measured = load_knob()
-    means = {method: [mean for mean, _, _ in train_it_yourself.find_means(measured, method, "imbalance", 1)]
-             for method in ("cam", "amn")}
-    assert means["cam"][-1] > means["cam"][0] + 0.05
-    assert means["cam"][-1] - means["cam"][0] > means["amn"][-1] - means["amn"][0]
-    assert train_it_yourself.build_guess(measured).truth == pytest.approx(means["cam"][-1], abs=0.01)
+    measured = data.load_knob()
+    if measured is None:
+        pytest.skip("nothing was measured over the knob: python -m amn_core knob --bundle checkpoints/scenes/knob.json")
+    means = [mean for mean, _, _ in train_it_yourself.find_means(measured, "cam", "imbalance", 1)]
+    assert means[-1] > means[0] + 0.05
+    assert train_it_yourself.build_guess(measured).truth == pytest.approx(means[-1], abs=0.01)
 
 
 def test_protocols_give_the_same_maps_different_numbers(voc_material) -> None:
