@@ -41,6 +41,7 @@ def browser() -> Iterator:
     executable = next((found for name in names if (found := shutil.which(name))), None)
     if executable is None:
         pytest.skip("needs chromium on the PATH")
+    sync_api.expect.set_options(timeout=60_000)  # on a busy machine a page takes long to answer
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         yield launched

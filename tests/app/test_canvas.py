@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from amn_core.constants import DEFAULT_THRESHOLDS
 from amn_core.formats.runs import load_run
@@ -86,7 +87,7 @@ def test_drag_changes_mask_and_number_at_once_and_the_url_on_release(open_page, 
 def test_name_of_the_first_screen_as_an_address_leads_to_it(open_page, group, scenes):
     page = open_page("explore", data=group, image=scenes.ids[1], t="0.200")
     page.wait_for_selector(READY.format(scenes.ids[1]))
-    assert urlsplit(page.url).path == "/" and read_query(page)["t"] == "0.200"
+    page.wait_for_url(lambda url: urlsplit(url).path == "/" and parse_qs(urlsplit(url).query).get("t") == ["0.200"])
     assert float(read_threshold(page)) == 0.2
 
 
@@ -123,9 +124,9 @@ def test_keys_move_threshold_and_image_and_switch_methods(open_page, group, scen
     settle(page)
     assert read_threshold(page) == "0.310"
     wait_for_query(page, "t", "0.310")
-    assert page.locator(".panel").count() == 4
+    expect(page.locator(".panel")).to_have_count(4)
     press(page, "2")
-    assert page.locator(".panel .name").all_inner_texts() == ["Ground truth", "CAM", "AMN"]
+    expect(page.locator(".panel .name")).to_have_text(["Ground truth", "CAM", "AMN"])
     wait_for_query(page, "hidden", "drawn/amn-without-lcm")
     press(page, "]")
     page.wait_for_selector(READY.format(scenes.ids[1]))
@@ -163,21 +164,22 @@ def test_link_restores_every_choice_in_a_new_tab(open_page, group, scenes):
     second.wait_for_selector(READY.format(scenes.ids[2]))
     settle(second)
     assert read_threshold(second) == "0.400"
-    assert second.locator("[data-layer=errors]").get_attribute("aria-checked") == "true"
-    assert second.locator("button.truth").get_attribute("aria-pressed") == "false"
+    expect(second.locator("[data-layer=errors]")).to_have_attribute("aria-checked", "true")
+    expect(second.locator("button.truth")).to_have_attribute("aria-pressed", "false")
     assert read_pixels(second, 2) == read_pixels(first, 2)
 
 
 def test_seed_layer_has_a_second_handle_that_never_passes_the_first(open_page, group, scenes):
     page = open_image(open_page, group, scenes.ids[0], t="0.300", low="0.200", layer="seed")
     low = page.locator(".handle.low")
-    assert low.get_attribute("aria-valuenow") == "0.200"
+    expect(low).to_have_attribute("aria-valuenow", "0.200")
     for _ in range(4):
         low.press("Shift+ArrowRight")
     settle(page)
-    assert (low.get_attribute("aria-valuenow"), read_threshold(page)) == ("0.400", "0.400")
+    expect(low).to_have_attribute("aria-valuenow", "0.400")
+    assert read_threshold(page) == "0.400"
     page.locator("[data-layer=mask]").click()
-    assert not low.is_visible()
+    expect(low).to_be_hidden()
 
 
 def test_zoom_is_the_same_in_every_panel(open_page, group, scenes):
@@ -185,7 +187,7 @@ def test_zoom_is_the_same_in_every_panel(open_page, group, scenes):
     before = [read_pixels(page, panel) for panel in (0, 1)]
     page.locator("[data-zoom=in]").click()
     settle(page)
-    assert page.locator(".zoom").inner_text() == "150%"
+    expect(page.locator(".zoom")).to_have_text("150%")
     assert all(read_pixels(page, panel) != old for panel, old in enumerate(before))
     page.locator("[data-zoom=fit]").click()
     settle(page)
@@ -195,11 +197,11 @@ def test_zoom_is_the_same_in_every_panel(open_page, group, scenes):
 def test_swipe_shows_two_methods_in_one_panel(open_page, group, scenes):
     page = open_image(open_page, group, scenes.ids[0], layer="mask")
     page.locator("button.swipe").click()
-    assert page.locator(".panel.swipe .name").inner_text() == "CAM | AMN without LCM"
+    expect(page.locator(".panel.swipe .name")).to_have_text("CAM | AMN without LCM")
     before = read_pixels(page, 1)
     page.locator(".divider").press("ArrowLeft")
     settle(page)
-    assert page.locator(".divider").get_attribute("aria-valuenow") == "48"
+    expect(page.locator(".divider")).to_have_attribute("aria-valuenow", "48")
     assert read_pixels(page, 1) != before
 
 
@@ -219,7 +221,7 @@ def test_four_methods_at_500_by_375_are_repainted_while_dragging(open_page, runs
         with capsys.disabled():
             print(f"\n{layer}: {count} repaints of 4 methods at 500×375, median {median} ms, slowest {worst} ms")
         assert int(count) > 40
-    assert page.locator(".panel").count() == 5
+    expect(page.locator(".panel")).to_have_count(5)
 
 
 def test_page_asks_nobody_but_its_own_server(browser, server, group, scenes):

@@ -141,7 +141,6 @@ def test_click_on_a_row_sets_the_threshold_of_all_screens(open_page, group):
     box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 52)
     page.wait_for_function("/[?&]t=0/.test(location.search) && !location.search.includes('t=0.900')")
-    assert "t=0." in page.url
 
 
 def test_rules_that_need_maps_are_named(open_app, group):

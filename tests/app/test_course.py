@@ -214,7 +214,8 @@ def test_the_whole_assignment_in_a_real_browser_gives_a_report_that_is_true(cour
     download.value.save_as(tmp_path / "copy.html")
     page.goto(f"file://{tmp_path / 'copy.html'}")
     expect(page.get_by_text("Grace", exact=True)).to_be_visible()
-    assert page.locator("figure img").evaluate_all("all => all.every(one => one.complete && one.naturalWidth > 100)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('figure img')].every(one => one.complete && one.naturalWidth > 100)")
     context.close()
     verdict = check_report(tmp_path / "copy.html", load_dataset(course.data, "val"), tmp_path / "unpacked")
     assert verdict.findings == [] and all(tick.is_done for tick in verdict.ticks) and verdict.student == "Grace"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from amn_core.formats.counts import save_counts
 from amn_core.formats.runs import load_run, save_run
@@ -71,7 +72,7 @@ def test_list_follows_the_hand_sorts_on_release_and_next_walks_its_order(open_pa
     page.wait_for_selector(".amn[data-ready]")
     order, regret = rank(0.7)
     assert read_rows(page) == [[name, f"{regret[name] / 100:.1f}"] for name in order]
-    assert page.locator(".images .figure").inner_text() == "regret, points at 0.700, of CAM"
+    expect(page.locator(".images .figure")).to_have_text("regret, points at 0.700, of CAM")
     page.locator(".threshold-track").focus()
     page.keyboard.down("Home")
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -79,13 +80,13 @@ def test_list_follows_the_hand_sorts_on_release_and_next_walks_its_order(open_pa
     assert held == [[name, f"{moved[name] / 100:.1f}"] for name in order]
     page.keyboard.up("Home")
     page.wait_for_function("document.location.search.includes('t=0.000')")
-    assert [name for name, _ in read_rows(page)] == later
-    assert page.locator(".images .figure").inner_text() == "regret, points at 0.000, of CAM"
+    expect(page.locator(".images .row span:first-child")).to_have_text(later)
+    expect(page.locator(".images .figure")).to_have_text("regret, points at 0.000, of CAM")
     for _ in range(3):
         here = later.index(page.locator(".amn").get_attribute("data-ready"))
         page.keyboard.press("]")
         page.wait_for_selector(f".amn[data-ready={later[(here + 1) % 6]}]")
-        assert page.locator(".position").inner_text() == f"{(here + 1) % 6 + 1} of 6"
+        expect(page.locator(".position")).to_have_text(f"{(here + 1) % 6 + 1} of 6")
 
 
 def test_link_restores_image_runs_and_view(open_app, group, scenes):

@@ -1,6 +1,7 @@
 """The threshold's bar in a real browser: charts and tables follow the hand, the server hears of the release alone."""
 
 import pytest
+from playwright.sync_api import expect
 
 from amn_core.sweep import summarise
 
@@ -49,7 +50,7 @@ def test_sixty_moves_are_sixty_repaints_and_no_message(open_page, group, screen)
     assert int(page.locator(".place").get_attribute("data-repaints")) - before == 60
     assert page.evaluate("sentByPage") == 0
     assert read_line(page) > line
-    assert page.locator(".threshold-value").inner_text() == page.locator(".place").get_attribute("data-threshold")
+    expect(page.locator(".threshold-value")).to_have_text(page.locator(".place").get_attribute("data-threshold"))
     page.mouse.up()
     page.wait_for_url("**t=0.7*")
     assert page.evaluate("amnBench.percentile(0.95)") >= 0
@@ -59,11 +60,10 @@ def test_score_of_now_follows_the_hand(open_page, group, runs):
     page = open_bar(open_page, "curves", group, t="0.100")
     page.locator(".threshold-track").press("End")
     summary = summarise(runs["cam"].counts())
-    settle(page)
-    assert page.locator(".runs td.now").first.inner_text() == f"{summary.miou[-1] * 100:.1f}"
+    now = page.locator(".runs td.now").first
+    expect(now).to_have_text(f"{summary.miou[-1] * 100:.1f}")
     page.locator(".threshold-track").press("PageDown")
-    settle(page)
-    assert page.locator(".runs td.now").first.inner_text() == f"{summary.miou[-11] * 100:.1f}"
+    expect(now).to_have_text(f"{summary.miou[-11] * 100:.1f}")
     page.wait_for_url("**t=0.950**")
 
 
@@ -80,32 +80,30 @@ def test_bar_snaps_to_a_peak_and_p_steps_through_the_peaks(open_page, group, run
     page.wait_for_url(f"**t={peak:.3f}**")
 
 
-def expect_count(locator, count):
-    """Wait until so many elements are there."""
-    from playwright.sync_api import expect
-
-    expect(locator).to_have_count(count)
-
-
 def test_keys_count_after_a_click_anywhere_and_a_question_mark_lists_them(open_page, group):
     page = open_bar(open_page, "curves", group, t="0.300")
     page.mouse.click(900, 128)
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_url("**t=0.350**")
     page.keyboard.press("?")
-    assert "next peak" in page.locator(".amn-help").inner_text()
+    expect(page.locator(".amn-help")).to_contain_text("next peak")
     page.keyboard.press("Escape")
-    page.locator(".amn-help").wait_for(state="detached")  # its close is an event of its own, after the key
+    expect(page.locator(".amn-help")).to_have_count(0)
+    page.keyboard.press("?")
+    expect(page.locator(".amn-help")).to_have_count(1)
+    page.keyboard.press("?")
+    expect(page.locator(".amn-help")).to_have_count(0)
 
 
 def test_run_is_switched_off_in_its_row_and_the_table_is_sorted_by_its_heads(open_page, group):
     page = open_bar(open_page, "curves", group, t="0.300")
     page.locator(".runs .toggle", has_text="AMN without LCM").click()
     page.wait_for_url("**runs=**")
-    expect_count(page.locator(".runs [aria-checked=true]"), 2)
+    expect(page.locator(".runs [aria-checked=true]")).to_have_count(2)
     page.locator(".runs thead button", has_text="CV").click()
+    expect(page.locator(".runs th[aria-sort=descending]")).to_contain_text("CV")
     first = [float(text) for text in page.locator(".runs tbody tr td:nth-child(12)").all_inner_texts()]
-    assert first == sorted(first, reverse=True)
+    assert first == sorted(first, reverse=True)  # rows and heads are written together
 
 
 def test_click_on_a_curve_moves_the_bar(open_page, group):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from playwright.sync_api import expect
 
 from amn_core.data import DataError
 from amn_core.formats.checkpoints import save_checkpoint
@@ -162,16 +163,19 @@ def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
     for name, (build, expected) in ODD_FILES.items():
         page.get_by_text("Drop your own photograph on the left").wait_for()
         upload(page, name, build())
-        messages = page.locator("[data-testid=stAlert]").all_inner_texts()
+        messages = page.locator("[data-testid=stAlert]")
         pictures = page.locator(".panel canvas")
         if isinstance(expected, str):
-            assert len(messages) == 1 and name in messages[0] and expected in messages[0]
+            expect(messages).to_have_count(1)
+            expect(messages).to_contain_text(name)
+            expect(messages).to_contain_text(expected)
             pictures.first.wait_for(state="detached")
         else:
             width, height = pictures.first.evaluate("canvas => [canvas.width, canvas.height]")
-            assert messages == [] and pictures.count() == 4
+            expect(messages).to_have_count(0)
+            expect(pictures).to_have_count(4)
             assert width / height == pytest.approx(expected[0] / expected[1], rel=0.02)
-        assert not page.locator("[data-testid=stException]").count()
+        expect(page.locator("[data-testid=stException]")).to_have_count(0)
         page.locator("[data-testid=stFileUploader] [data-testid$=DeleteBtn]").click()
     page.get_by_text("Drop your own photograph on the left").wait_for()
 

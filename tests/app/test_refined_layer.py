@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from amn_core.infer.cuts import CutRefiner
 from amn_core.sweep.confusion import count_mask, score_miou
@@ -103,7 +104,7 @@ def test_layer_shows_the_refined_mask_and_its_score_while_dragging(open_page, gr
             expected = score_miou(count_mask(mask, truth, n)[:, :n])
             found, at = re.fullmatch(r"([\d.]+) at ([\d.]+)", text).groups()
             assert float(at) == threshold and float(found) == pytest.approx(100 * expected, abs=0.11)
-    assert page.locator(".scores th").nth(1).inner_text() == "After CRF"
+    expect(page.locator(".scores th").nth(1)).to_have_text("After CRF")
 
 
 def test_layer_can_be_chosen_and_left_again(open_page, group, scenes):
@@ -113,7 +114,6 @@ def test_layer_can_be_chosen_and_left_again(open_page, group, scenes):
     page.wait_for_url("**layer=pamr*")
     page.wait_for_function(READY)
     settle(page)
-    assert all(" at 0.300" in text for text in page.locator(".panel.method .score").all_inner_texts())
+    expect(page.locator(".panel.method .score")).to_contain_text([" at 0.300"] * 3)
     page.locator("[data-layer=mask]").click()
-    settle(page)
-    assert all(" at " not in text for text in page.locator(".panel.method .score").all_inner_texts())
+    expect(page.locator(".panel.method .score").filter(has_text=" at ")).to_have_count(0)

@@ -85,7 +85,11 @@ function pressKey(bench, event) {
   const target = event.composedPath()[0];
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (FIELDS.includes(target.tagName) && target.type !== "checkbox" && target.type !== "radio") return;
-  if (target.isContentEditable || document.querySelector(".amn-help[open]")) return;
+  if (target.isContentEditable) return;
+  if (document.querySelector(".amn-help")) {
+    if (event.key === "Escape" || event.key === "?") { hideHelp(); event.preventDefault(); }
+    return;
+  }
   const own = target.getRootNode?.() === document ? WIDGETS : SLIDERS;
   if (/^(Arrow|Page|Home|End)/.test(event.key) && target.closest?.(own)) return;
   if (event.key === "?") { showHelp(bench); event.preventDefault(); return; }
@@ -100,8 +104,14 @@ function pressKey(bench, event) {
 
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", PageUp: "Page ↑", PageDown: "Page ↓" };
 
+// It goes with the key itself: a dialog's own closing is an event that a busy page hears late.
+function hideHelp() {
+  const dialog = document.querySelector(".amn-help");
+  dialog?.close(); // gives the focus back
+  dialog?.remove();
+}
+
 function showHelp(bench) {
-  document.querySelector(".amn-help")?.remove();
   const dialog = document.createElement("dialog");
   dialog.className = "amn-help";
   const look = getComputedStyle(document.querySelector("[data-testid=stApp]") || document.body);
@@ -110,7 +120,7 @@ function showHelp(bench) {
   const rows = [...bench.keys.values()].flat().filter((entry) => entry.text)
     .map(({ keys, text }) => [keys.map((key) => NAMES[key] || key.toUpperCase()).join("  "), text]);
   dialog.append(buildHelp([...rows, ["?", "This list"], ["Esc", "Close it"]]));
-  dialog.onclick = () => dialog.close();
+  dialog.onclick = hideHelp;
   dialog.onclose = () => dialog.remove();
   document.body.append(dialog);
   dialog.showModal();
