@@ -82,6 +82,10 @@ COMMANDS = {
     "knob": Command(
         "commands.knob:KnobConfig", "commands.knob:measure_knob",
         "train on drawn scenes at several settings of their knob, and print the table", "commands.knob:format_knob"),
+    "unlabelled": Command(
+        "commands.unlabelled:UnlabelledConfig", "commands.unlabelled:run_unlabelled",
+        "score all-class scores without image labels: the plane of class cut and threshold",
+        "commands.unlabelled:format_unlabelled", writes="out"),
     "import": Command(
         "commands.import_plan:ImportConfig", "commands.import_maps:run_import",
         "read another method's maps or masks as a run", "commands.import_report:format_report", writes="out"),

@@ -30,6 +30,7 @@ EXAMPLES = {
     "judge": {
         "select": "select checkpoints/scenes/amn --part odd",
         "audit": "audit checkpoints/scenes/cam checkpoints/scenes/amn",
+        "unlabelled": "unlabelled maps --data voc:VOC2012 --background none --out runs/unlabelled",
         "diagnose": "diagnose checkpoints/scenes/cam --target 42.7",
         "bench": "bench sweep",
     },
