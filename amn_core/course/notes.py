@@ -39,6 +39,8 @@ MARKING = """\
 LIMITS = """\
 The check counts the maps in a report against **your** masks and makes tables, steps, words and figures again; a number
 that is not that of its maps is named, as are other images. Where a bundled model made the maps (pets), it makes two of
-them again. It cannot know whether somebody else did the work, whether times are true, or whether maps of one's own
-training are those of that training; two answers that agree word for word, and maps too good to be true, are noted.
+them again. Captions and figures are compared where the same version of the code wrote them; else the table says so, and
+numbers, steps and answers are compared all the same: let the class use one version. The check cannot know whether
+somebody else did the work, whether times are true, or whether maps of one's own training are those of that training;
+two answers that agree word for word, and maps too good to be true, are noted.
 """

@@ -13,6 +13,7 @@ import json
 import re
 import zipfile
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def hash_images(dataset: Dataset, ids: Sequence[str]) -> dict[str, str]:
 def describe_runs(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Describe runs by folder and what their run.json says that numbers and captions depend on."""
     return [{"folder": run.path.name, "meta": {key: run.meta[key] for key in KEPT if key in run.meta}} for run in runs]
+
+
+@lru_cache(maxsize=1)
+def hash_build() -> str:
+    """Hash the code that writes pages, so that a page of another build is not taken for a forged one."""
+    core = Path(__file__).resolve().parents[1]
+    files = [core / "scoring.py", *sorted((core / "course").glob("*.py")), *sorted((core / "figures").glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:DIGITS]
 
 
 def pack_maps(runs: Sequence[Run]) -> str:

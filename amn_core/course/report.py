@@ -8,7 +8,15 @@ import matplotlib
 
 from amn_core.course.assignment import KINDS, QUESTIONS, STEPS, Assignment
 from amn_core.course.numbers import MEASURES, Number, build_numbers
-from amn_core.course.record import FORMAT, VERSION, describe_runs, hash_images, pack_maps, write_embedded
+from amn_core.course.record import (
+    FORMAT,
+    VERSION,
+    describe_runs,
+    hash_build,
+    hash_images,
+    pack_maps,
+    write_embedded,
+)
 from amn_core.course.steps import LABELS, READ, Tick, judge_steps
 from amn_core.course.work import describe_work, find_runs, read_clock
 from amn_core.data import load_dataset
@@ -20,7 +28,7 @@ from amn_core.figures.styles import use_page
 from amn_core.formats.files import write_bytes
 from amn_core.formats.runs import Run
 
-NAME = "report.html"
+NAME, NAMELESS = "report.html", "no name"
 PARTS = ("miou", "best-thresholds", "histograms", "grid")
 RESAMPLES, SHOWN = 200, 4
 DIGITS = {measure: digits for measure, _, digits, _ in MEASURES}
@@ -61,6 +69,7 @@ def build_report(assignment: Assignment) -> tuple[str, dict[str, Any]]:
         "steps": {tick.step.id: tick.is_done for tick in ticks},
         "numbers": {number.key: number.text for number in numbers.values()}, "runs": describe_runs(runs),
         "images": hash_images(dataset, runs[0].counts().image_ids), "versions": collect_versions(),
+        "build": hash_build(),
     }
     return write_page(body, record, pack_maps(runs)), record
 
@@ -86,7 +95,7 @@ def write_body(
     numbers, ticks = build_numbers(runs, work["answers"]), judge_steps(work, runs)
     material = load_maps_material(runs, data)
     asked = work["assignment"]
-    head = (f"<h1>One threshold, many images</h1><p><b>{html.escape(work['answers']['student'] or 'no name')}</b> · "
+    head = (f"<h1>One threshold, many images</h1><p><b>{html.escape(work['answers']['student'] or NAMELESS)}</b> · "
             f"{KINDS[asked['kind']]} · {html.escape(asked['data'])}, {html.escape(asked['split'])} · written "
             f"{html.escape(work['written'])}</p>")
     facts = "".join(f"<p>{html.escape(text)}</p>" for text in (describe_images(material), describe_protocol(material)))

@@ -9,7 +9,7 @@ from app import coursework, state
 from app.words.text import escape
 
 COLUMNS = {"student": "Student", "report": "Report", "verdict": "Verdict", "steps": "Steps", "cam": "CAM",
-           "amn": "AMN", "regret": "Regret", "minutes": "Minutes (stated)", "found": "Found, and noted"}
+           "amn": "AMN", "regret": "Regret", "minutes": "Minutes (stated)"}
 
 
 def render() -> None:
@@ -69,16 +69,23 @@ def render_last() -> None:
         return
     st.dataframe(pd.DataFrame([build_row(row) for row in rows]), hide_index=True, column_config=COLUMNS,
                  key="table:course", alt="Reports, and whether they are true")
+    st.markdown("\n".join(line for row in rows for line in list_findings(row)))
 
 
 def build_row(row: dict) -> dict:
     """Build a row of the table from that of the check."""
-    found = [f"{one['where']}: {one['what']}" for one in row["findings"]] + [f"note: {one}" for one in row["notes"]]
     numbers = row["numbers"]
     return {"student": row["student"], "report": row["report"].rpartition("/")[2],
             "verdict": "true" if row["is_true"] else "FALSE", "steps": f"{row['steps']}/{row['of']}",
             "cam": numbers.get("cam.peak_miou"), "amn": numbers.get("amn.peak_miou"),
-            "regret": numbers.get("chosen.regret"), "minutes": row["minutes"], "found": "; ".join(found)}
+            "regret": numbers.get("chosen.regret"), "minutes": row["minutes"]}
+
+
+def list_findings(row: dict) -> list[str]:
+    """List what was found about a report, and noted, as lines of a list in Markdown."""
+    name = escape(row["report"].rpartition("/")[2])
+    found = [f"- **{name}**, {one['where']}: {escape(one['what'])}" for one in row["findings"]]
+    return found + [f"- {name}, note: {escape(one)}" for one in row["notes"]]
 
 
 render()
