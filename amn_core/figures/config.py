@@ -37,6 +37,7 @@ FIGURES = {
     "costs": Kind("What each choice costs", "amn_core.figures.costs:draw_costs"),
     "grid": Kind("Images, maps and masks", "amn_core.figures.grids:draw_grid", "maps"),
     "training": Kind("Training curves", "amn_core.figures.curves:draw_training", "metrics"),
+    "over-training": Kind("Threshold over a training", "amn_core.figures.over_training:draw_over_training", "metrics"),
     "after-refinement": Kind("mIoU before and after refinement", "amn_core.figures.refinement:draw_after_refinement",
                              "refined"),
     "consequence": Kind("Masks and the networks trained on them", "amn_core.figures.consequence:draw_consequence",
@@ -77,7 +78,8 @@ class FigureConfig:
         None, f"what to make: {', '.join(FIGURES)}, or {KIT}: the standard set with a paper.tex", positional=True,
         nargs="?")
     runs: tuple[str, ...] = field(default=(), metadata={
-        "help": "run folders with counts; for training: folders with metrics.jsonl", "positional": True, "nargs": "*"})
+        "help": "run folders with counts; for training and over-training: folders with metrics.jsonl",
+        "positional": True, "nargs": "*"})
     out: str = option("", "file to write; its suffix chooses the format; of a kit: a folder")
     record: str = option("", "record, or a file that holds one, from which to make the same bytes", flag="--from")
     preset: str = option("cvpr-column", "page that it is for: sizes and fonts", choices=PRESETS)

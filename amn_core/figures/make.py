@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from amn_core.figures.captions import Caption
 from amn_core.figures.config import FIGURES, FigureConfig, load_draw, resolve_figure_config
 from amn_core.figures.consequence import draw_consequence, load_results
-from amn_core.figures.curves import draw_training, load_trainings
+from amn_core.figures.curves import load_trainings
 from amn_core.figures.latex import write_table
 from amn_core.figures.material import Source, load_material
 from amn_core.figures.picking import pick_images
@@ -113,7 +113,7 @@ def build_training(config: FigureConfig, places: tuple[str, ...]) -> Output:
     """Build the figure of trainings, which has metrics instead of counts behind it."""
     trainings = load_trainings(config, places)
     with use_page(choose_page(config.preset, config.width)):
-        return finish(config, *draw_training(config, trainings), describe_trainings(config, trainings))
+        return finish(config, *load_draw(config.name)(config, trainings), describe_trainings(config, trainings))
 
 
 def build_consequence(config: FigureConfig, places: tuple[str, ...]) -> Output:

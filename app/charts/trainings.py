@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from amn_core.choosing.over_training import Trace
 from amn_core.constants import METHOD_COLOURS, METHOD_LABELS
 from amn_core.formats.maps import LEVELS, load_stored_map
 from amn_core.formats.trainings import Probe
@@ -16,7 +17,7 @@ from amn_core.sweep import Summary
 from amn_core.sweep.counts import Counts
 from amn_core.sweep.separation import pool_separation
 from app.charts.colour_maps import build_colour_table
-from app.charts.plotting import NEUTRAL, add_scatter, build_figure
+from app.charts.plotting import NEUTRAL, PERCENT, add_scatter, build_figure, build_panels, fade, name_axes
 from app.charts.runs import Curve, Separation, draw_curves, draw_separation
 from app.charts.styles import RunStyle
 
@@ -61,6 +62,24 @@ def draw_growth(method: str, summaries: dict[int, Summary], threshold: float) ->
         curves.append(Curve(style, summary.thresholds, summary.miou, **marks))
     figure = draw_curves(curves, "threshold", "mIoU on the probe images (%)", threshold)
     return figure.update_layout(height=340)
+
+
+def draw_trace(method: str, trace: Trace) -> go.Figure:
+    """Draw how the threshold fares over a training: the best one with its plateau, the peak, and the imbalance."""
+    colour, traces = METHOD_COLOURS[method], []
+    add_scatter(
+        traces, x=np.concatenate([trace.epochs, trace.epochs[::-1]]), y=np.concatenate([trace.low, trace.high[::-1]]),
+        mode="lines", line={"width": 0}, fill="toself", fillcolor=fade(colour, 0.22), hoverinfo="skip",
+        showlegend=False)
+    panels = (("best threshold %{y:.3f}", trace.best), ("peak mIoU %{y:.1f} %", trace.peak_miou * PERCENT),
+              ("imbalance %{y:.3f}", trace.imbalance))
+    for i, (text, values) in enumerate(panels):
+        add_scatter(traces, x=trace.epochs, y=values, mode="lines+markers", showlegend=False, marker={"size": 8},
+                    line={"color": colour, "width": 2.4}, **name_axes(i), hovertemplate=f"{text}<extra></extra>")
+    figure = build_panels(traces, ("Best threshold, plateau shaded", "Peak mIoU (%)", "Imbalance (CV)"), 3, "epoch", "",
+                          190)
+    axes = {name_axes(i)["yaxis"].replace("y", "yaxis"): {"matches": None, "showticklabels": True} for i in range(3)}
+    return figure.update_layout(**axes).update_layout(yaxis={"range": [0, 1]})
 
 
 def draw_histograms(method: str, counts: dict[int, Counts], threshold: float) -> go.Figure:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from amn_core.choosing.over_training import describe_move, trace_threshold
 from amn_core.commands.consequence_results import describe_result
 from amn_core.commands.progress import Stage, estimate_rest, find_current, list_stages
 from amn_core.formats.trainings import load_probe
@@ -17,7 +18,7 @@ from app.afterwards import CONSEQUENCE, read_results
 from app.cache import runs as cached
 from app.cache import trainings as cached_trainings
 from app.charts.consequences import draw_consequences
-from app.charts.trainings import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss
+from app.charts.trainings import MOST_CURVES, choose_epochs, draw_growth, draw_histograms, draw_loss, draw_trace
 from app.components.job_form import FAILURE, VALUES
 from app.words.text import escape
 
@@ -188,7 +189,18 @@ def render_training(job: Job, stage: Stage) -> None:
         st.markdown(f"**Every threshold**, on {len(probe.meta['images'])} fixed images")
         st.plotly_chart(draw_growth(method, summaries, state.get("t")), key="chart:growth", config=CONFIG,
                         alt="mIoU against the threshold after each epoch")
+    render_trace(probe, method)
     render_probe(probe, method)
+
+
+def render_trace(probe, method: str) -> None:
+    """Render whether the cut moves while the network learns, once there is an epoch to compare."""
+    if len(probe.epochs) < 2:
+        return
+    trace = trace_threshold({epoch: cached_trainings.summarise_probe(probe, epoch) for epoch in probe.epochs})
+    st.markdown(f"**Does the cut move?** {describe_move(trace)}")
+    st.plotly_chart(draw_trace(method, trace), key="chart:trace", config=CONFIG,
+                    alt="Best threshold with its plateau, peak mIoU and imbalance after each epoch")
 
 
 def render_numbers(job: Job, stage: Stage, entries: list[dict]) -> None:

@@ -56,7 +56,7 @@ def render_view_choice(_runs: dict) -> None:
     view = st.segmented_control("Chart", list(VIEWS), format_func=VIEWS.get, required=True,
                                 label_visibility="collapsed", **state.bind("view", list(VIEWS)))
     if view in WITH_AXIS:
-        st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=150,
+        st.selectbox("Horizontal axis", list(AXES), format_func=AXES.get, label_visibility="collapsed", width=130,
                      help="A share does not change when a map is rescaled, a threshold does.",
                      **state.bind("axis", list(AXES)))
     if view in ("miou", "difference"):

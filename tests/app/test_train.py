@@ -1,5 +1,6 @@
 """Train: the form made from the command's config, jobs in this process, and a whole training in a real browser."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -12,12 +13,15 @@ import pytest
 
 from amn_core.cli import build_parser
 from amn_core.commands.pipeline import ReproduceConfig
+from amn_core.formats.counts import save_counts
 from amn_core.formats.files import write_json
 from amn_core.jobs import list_jobs, load_job, start_job, stop_job, wait_for_job
 from amn_core.options import read_options
+from amn_core.sweep import summarise
 from app import training
 from app.components import job_form
 from tests.app.conftest import PATIENCE, REPOSITORY, find_port, wait_for
+from tests.sweep.reference import make_counts
 
 SCENES = "scenes:size=64,n=8,seed=3"
 LONG = ("data", "check", "scenes:size=256,n=4000")
@@ -192,3 +196,23 @@ def test_job_of_one_tab_is_stopped_in_another(place: tuple[str, Path], browser) 
     assert wait_for_job(job, 60).state == "stopped"
     for page in (first, second):
         page.context.close()
+
+
+def write_training(folder: Path) -> None:
+    """Write what a training of two epochs leaves: metrics, and a probe before and after each."""
+    lines = [{"step": i, "steps": 20, "epoch": i / 10, "loss": 1 / i, "loss_smooth": 1 / i, "lr": 0.1,
+              "images_per_second": 5.0, "time": 1e9 + i} for i in range(1, 21)]
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    write_json(folder / "config.json", {"method": "cam", "epochs": 2})
+    write_json(folder / "probe" / "probe.json", {"images": ["image 0"], "shown": []})
+    for epoch in range(3):
+        save_counts(folder / "probe" / f"epoch-{epoch:03d}" / "counts.npz", make_counts(epoch))
+
+
+def test_training_says_whether_the_cut_moves_over_its_epochs(open_train: Callable, tmp_path: Path) -> None:
+    write_training(write_job(tmp_path / "jobs", "done", methods="cam") / "train" / "cam")
+    at = open_train(job="one")
+    assert not at.exception
+    first, second = (summarise(make_counts(epoch)).peak_threshold for epoch in (1, 2))
+    assert any(f"from {first:.3f} after epoch 1 to {second:.3f} after epoch 2" in text.value for text in at.markdown)

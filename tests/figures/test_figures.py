@@ -29,8 +29,8 @@ from amn_core.figures.tables import build_column, build_runs_table
 from amn_core.formats.counts import save_counts
 from amn_core.formats.files import write_json
 from amn_core.formats.maps import save_map
-from amn_core.formats.runs import save_run
-from amn_core.sweep import CountsBuilder, bootstrap_runs
+from amn_core.formats.runs import load_run, save_run
+from amn_core.sweep import CountsBuilder, bootstrap_runs, summarise
 from amn_core.sweep.images import score_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -450,3 +450,17 @@ def test_type_of_a_latex_table_shrinks_until_it_fits(runs):
         assert measure_table(fitted, layout.points, layout.gap) <= (6.875 if layout.is_wide else 3.281) * 72.27
     with pytest.raises(ValueError, match="give fewer runs, shorter --names"):
         fit_table(table, 1.0)
+
+
+def test_threshold_over_a_training_is_that_of_the_probe_after_each_epoch(training, dataset, runs):
+    with pytest.raises(ValueError, match="train with --probe"):
+        build("over-training", (training,))
+    probe = Path(training) / "probe"
+    write_json(probe / "probe.json", {"images": list(dataset.ids), "shown": list(dataset.ids[:1])})
+    for epoch, run in enumerate((runs[0], *runs)):
+        save_counts(probe / f"epoch-{epoch:03d}" / "counts.npz", load_run(run).counts())
+    first, second = (build("over-training", (training,)) for _ in range(2))
+    assert first.content == second.content
+    peaks = [summarise(load_run(run).counts()).peak_threshold for run in runs]
+    assert f"from {peaks[0]:.3f} after epoch 1 to {peaks[1]:.3f} after epoch 2" in first.caption
+    assert f"On {len(dataset.ids)} fixed probe images" in first.note
