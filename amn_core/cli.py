@@ -146,6 +146,9 @@ BENCHMARKS = {
     "app": Command(
         "bench.page:BenchAppConfig", "bench.page:bench_app",
         "the app in a real browser: first picture, next image, drags and releases", "bench.page:format_app"),
+    "screens": Command(
+        "bench.screens:BenchScreensConfig", "bench.screens:bench_screens",
+        "pictures of the screens for the README, on drawn scenes alone", "bench.screens:format_screens"),
     "classroom": Command(
         "bench.classroom:BenchClassroomConfig", "bench.classroom:bench_classroom",
         "many viewers of one server at once: answer times and memory", "bench.classroom:format_classroom"),

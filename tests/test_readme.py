@@ -4,11 +4,19 @@ import doctest
 import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
+from amn_core.bench.screens import FIRST
+from amn_core.bench.screens import SCREENS as SMALL_SCREENS
+from amn_core.bench.serving import find_port, wait_for_server
 from amn_core.cli import BENCHMARKS, COMMANDS, GROUPS, build_parser, main
+from amn_core.figures.config import FIGURES
 from app.lessons.page import LESSONS
 from app.main import SCREENS
 
@@ -33,7 +41,12 @@ def list_commands() -> list[str]:
 COMMANDS_SHOWN = list_commands()
 
 
-@pytest.mark.parametrize("command", COMMANDS_SHOWN)
+def mark_command(command: str):
+    """Mark a command as quick, which is run as well, or as long, which is parsed alone."""
+    return pytest.param(command, id=f"{'quick' if IS_QUICK.fullmatch(command) else 'long'}: {command}")
+
+
+@pytest.mark.parametrize("command", [mark_command(one) for one in COMMANDS_SHOWN])
 def test_commands_of_the_readmes_parse(command):
     assert callable(build_parser().parse_args(shlex.split(command)).handle)
 
@@ -46,12 +59,51 @@ def test_quick_commands_of_the_readmes_run(command, tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out.strip()
 
 
-def test_first_table_is_what_its_command_prints(monkeypatch, capsys):
-    command, table = re.search(rf"```bash\n{PROGRAM}(compare .*?)\n```\n\n```text\n(.*?)```", TEXTS["README.md"], re.S
-                               ).groups()
+PRINTED = [pair for text in TEXTS.values() for pair in re.findall(
+    rf"```bash\n{PROGRAM}([^\n]*)\n```\n\n```text\n(.*?)```", text, flags=re.S)]
+
+
+@pytest.mark.parametrize(("command", "printed"), PRINTED, ids=[command for command, _ in PRINTED])
+def test_what_the_readmes_print_is_what_the_command_above_it_prints(command, printed, monkeypatch, capsys):
     monkeypatch.chdir(REPOSITORY)
     main(shlex.split(command))
-    assert capsys.readouterr().out.startswith(table)
+    assert capsys.readouterr().out.startswith(printed)
+
+
+def test_some_numbers_of_the_readmes_are_compared():
+    assert any(command.startswith("compare checkpoints/scenes") for command, _ in PRINTED)
+
+
+def test_the_app_starts_as_the_readme_says_answers_and_stops():
+    command = re.search(r"&& \S+python -m amn_core (run)\n", TEXTS["README.md"])[1]
+    port = find_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "amn_core", *shlex.split(command), "--headless", "--port", str(port)], cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_server(f"http://127.0.0.1:{port}", process)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+            assert answer.status == 200 and b"<html" in answer.read()
+    finally:
+        process.terminate()
+        ended = process.wait(60)
+    assert ended in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_readme_names_every_figure_once():
+    row = next(line for line in TEXTS["README.md"].splitlines() if line.startswith("| print |"))
+    named = re.findall(r"[a-z-]+", row.split("|")[3].split(", or")[0])
+    assert sorted(named) == sorted(FIGURES)
+
+
+def test_pictures_of_the_readme_are_those_of_their_command():
+    shown = set(re.findall(r"\]\((app/assets/[^)]+)\)", TEXTS["README.md"]))
+    assert shown == {"app/assets/explore.png"} | {f"app/assets/screens/{name}.png" for name in (FIRST, *SMALL_SCREENS)}
+    paths = {path.removeprefix("screens/").replace("_", "-") for section, paths in SCREENS.items() if section != "Learn"
+             for path, _ in paths}
+    assert {FIRST, *SMALL_SCREENS} == paths
 
 
 def test_results_of_the_scenes_are_those_of_compare(monkeypatch, capsys):

@@ -149,7 +149,8 @@ def choose_page(preset: str, width: float | None) -> Page:
 def set_root_scale(axis: Axis, top: float) -> None:
     """Scale an axis from 0 up by the square root: a few large values leave room for the small ones."""
     getattr(axis.axes, f"set_{axis.axis_name}scale")("function", functions=(bend, unbend))
-    axis.set_ticks(list_root_ticks(top))
+    ticks = list_root_ticks(top)
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
 
 
 def bend(values: np.ndarray) -> np.ndarray:

@@ -17,8 +17,6 @@ from app.words.text import escape
 PROTOCOLS = {"union": "irn", "all": "seam", "present": "toco"}
 MIME = {".pdf": "application/pdf", ".svg": "image/svg+xml", ".png": "image/png", ".html": "text/html"}
 PREVIEW_DPI, SCREEN_DPI, WIDEST = 220, 200, 1000
-
-
 # What a figure is drawn from that is no run, and where it comes from.
 NOTHING = {
     "metrics": "No training was found: its folder has a metrics.jsonl. Start one with `python -m amn_core train …`, "
@@ -54,13 +52,24 @@ def choose_folders(name: str, choice: controls.Choice) -> tuple[Path, ...]:
     """Choose what is drawn: the runs of the bar above, or the trainings or results that are marked."""
     needs = FIGURES[name].needs
     if needs not in NOTHING:
-        return tuple(run.path for run in choice.runs.values())
+        return order_runs(choice)
     found = cached_trainings.find_trainings() if needs == "metrics" else cached_trainings.find_consequences()
     if not found:
         return ()
     most = 3 if needs == "metrics" else 1
     marked = st.multiselect("Folders", list(found), default=list(found)[:most], key=f"figure-{needs}")
     return tuple(found[key] for key in marked)
+
+
+def order_runs(choice: controls.Choice) -> tuple[Path, ...]:
+    """Order the runs of the bar as they were put; a run that is taken out and put back comes last."""
+    if len(choice.runs) < 2:
+        return tuple(run.path for run in choice.runs.values())
+    keys = list(choice.runs)
+    put = st.multiselect("Runs, in their order", keys, default=keys, key=f"figure-runs:{','.join(keys)}",
+                         format_func=lambda key: choice.styles[key].label,
+                         help="Take a run out and put it back: it comes last. Names and colours follow this order.")
+    return tuple(choice.runs[key].path for key in put or keys)
 
 
 def build_config(name: str, folders: tuple[Path, ...], values: dict, choice: controls.Choice) -> FigureConfig:

@@ -88,6 +88,18 @@ def test_options_come_from_the_url_and_go_back(open_figures):
     assert "many" not in str(at.query_params["options"])
 
 
+def test_runs_are_drawn_in_the_order_in_which_they_were_put_with_other_names(open_figures):
+    at = open_figures(figure="miou")
+    order = at.multiselect(key=next(one.key for one in at.multiselect if one.key.startswith("figure-runs")))
+    first, *rest = order.value
+    order.set_value([*rest, first]).run()
+    at.text_input(key="figure-option:names").set_value("Ours;;Base").run()
+    words = read_command(at)
+    assert words[7].endswith(first.split("/")[-1]) and words[words.index("--names") + 1] == "Ours;;Base"
+    caption = next(block.value for block in at.markdown if block.value.startswith("**Caption**"))
+    assert caption.index("Ours") < caption.index("Base")
+
+
 def test_difference_of_one_run_says_what_is_missing(open_figures):
     at = open_figures(figure="class-differences", runs="drawn/cam")
     assert any("needs two runs" in info.value for info in at.info)
