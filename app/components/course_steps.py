@@ -133,7 +133,7 @@ def render_maps(assignment: Assignment, tick: Tick) -> None:
     """Render the job that makes the maps."""
     if assignment.kind == "scenes":
         st.markdown("CAM learns from image labels alone, then AMN from seeds cut out of CAM's maps; both are measured "
-                    "on scenes that they have not seen. Two free cores take about two minutes.")
+                    "on scenes that they have not seen. Two free cores take about two minutes for each.")
     else:
         st.markdown("The bundled models know cat and dog from VOC, by image labels alone. Two free cores take a few "
                     "minutes for 200 photographs.")
