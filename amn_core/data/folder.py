@@ -2,6 +2,7 @@
 
 ROOT/images/*.jpg        or the images in ROOT itself
 ROOT/labels.csv          header ``image,labels``: file name or id, class names separated by ``;``
+ROOT/names.txt           instead of it: a pattern that reads labels from file names (`amn_core.data.named_labels`)
 ROOT/classes.txt         optional: one foreground class a line, fixes their order
 ROOT/masks/ID.png        optional: 0 background, 1… in the order of the classes, 255 ignore
 ROOT/splits/NAME.txt     optional: lists of ids; the split ``all`` is always there
@@ -19,6 +20,7 @@ from amn_core.constants import IGNORE_INDEX
 from amn_core.data.base import FileDataset
 from amn_core.data.images import IMAGE_SUFFIXES
 from amn_core.data.lists import read_id_list, read_list_text, strip_suffix
+from amn_core.data.named_labels import NAME, read_named_labels
 from amn_core.data.voc import build_mask_labels, keep_present
 from amn_core.formats.errors import DataError
 
@@ -32,16 +34,19 @@ def open_folder(root: str, split: str, skip_broken: bool = False) -> FileDataset
     folder = Path(root).expanduser()
     image_paths = find_images(folder)
     mask_paths = {path.stem: path for path in (folder / "masks").glob("*.png")}
-    table = read_labels_csv(folder / "labels.csv", image_paths)
+    table, source, place = read_labels_csv(folder / "labels.csv", image_paths), "labels.csv", "labels.csv"
+    if not table:
+        listed = read_class_names(folder, {}) if (folder / "classes.txt").is_file() else ()
+        table, source, place = read_named_labels(folder, image_paths, listed), "names of the files", NAME
     class_names = ("background", *read_class_names(folder, table))
     ids = keep_listed(read_split(folder, split, image_paths), image_paths, skip_broken)
     if table:
-        labels, source = build_csv_labels(table, class_names, ids, skip_broken), "labels.csv"
+        labels = build_csv_labels(table, class_names, ids, skip_broken, place)
         ids = tuple(i for i in ids if i in table)
     elif mask_paths:
         labels, source = build_mask_labels(mask_paths, len(class_names)), "ground-truth masks"
     else:
-        raise DataError(f"{folder}: no labels.csv and no masks; write labels.csv with the header image,labels")
+        raise DataError(f"{folder}: no labels.csv, names.txt or masks; write labels.csv with the header image,labels")
     return FileDataset(
         spec=f"folder:{root}", split=split, class_names=class_names, ids=ids, label_source=source,
         image_paths=image_paths, mask_paths={i: mask_paths[i] for i in ids if i in mask_paths},
@@ -144,12 +149,13 @@ def keep_listed(ids: tuple[str, ...], image_paths: dict[str, Path], skip_broken:
 
 
 def build_csv_labels(
-    table: dict[str, tuple[str, ...]], class_names: tuple[str, ...], ids: tuple[str, ...], skip_broken: bool
+    table: dict[str, tuple[str, ...]], class_names: tuple[str, ...], ids: tuple[str, ...], skip_broken: bool,
+    place: str = "labels.csv",
 ):
-    """Build the look-up of labels in labels.csv; unknown classes and ids without a row are errors."""
+    """Build the look-up of labels in labels.csv or in names; unknown classes and ids without a row are errors."""
     unknown = sorted({name for row in table.values() for name in row} - set(class_names[1:]))
     if unknown:
-        raise DataError(f"labels.csv names classes that classes.txt lacks: {', '.join(unknown[:5])}")
+        raise DataError(f"{place} names classes that classes.txt lacks: {', '.join(unknown[:5])}")
     missing = [image_id for image_id in ids if image_id not in table]
     if missing and not skip_broken:
         raise DataError(f"labels.csv has no row for {len(missing)} of {len(ids)} images, the first is {missing[0]}")

@@ -114,6 +114,9 @@ def list_pairs(confident: Confident, method: str, rows: Sequence[Mapping]) -> li
     pairs = [(name, uses, min(1.0, t + REACH), max(0.0, t - REACH)) for name, uses, t in centres]
     if method in CONFIDENT:
         pairs.append(("the paper's", "fixed", *CONFIDENT[method]))
+    cuts = {row["selector"]: row["threshold"] for row in rows}
+    if "cosa-high" in cuts and cuts["cosa-high"] >= cuts["cosa-low"]:
+        pairs.append(("CoSA's mixture", "none", cuts["cosa-high"], cuts["cosa-low"]))
     widest = find_widest(confident, 0.9)
     return pairs + ([("widest at 90 %", "oracle", *widest)] if widest else [])
 
