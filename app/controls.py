@@ -193,7 +193,7 @@ def leave_out_refined(choice: Choice) -> Choice | None:
     runs = {key: run for key, run in choice.runs.items() if not run.is_refined}
     if len(runs) < len(choice.runs):
         names = ", ".join(run.name for run in choice.runs.values() if run.is_refined)
-        st.info(f"{names}: {NO_ACTIVATION}" + ("" if runs else " Choose the run it was made from."),
+        st.info(f"{escape(names)}: {NO_ACTIVATION}" + ("" if runs else " Choose the run it was made from."),
                 icon=":material/auto_fix_high:")
     return replace(choice, runs=runs) if runs else None
 

@@ -27,7 +27,7 @@ def draw_budget(budgets: Sequence[tuple[RunStyle, Budget, float | None]], tolera
     """
     traces: Traces = []
     for style, budget, unseen in budgets:
-        x, name = budget.sizes, style.label
+        x, name = budget.sizes, style.shown
         add_scatter(
             traces, x=np.concatenate([x, x[::-1]]), mode="lines", line={"width": 0}, hoverinfo="skip",
             y=np.concatenate([budget.regret_low, budget.regret_high[::-1]]) * PERCENT, fill="toself",

@@ -30,7 +30,7 @@ def add_pair(traces: list[dict], one: Consequence, style: RunStyle) -> None:
         x = np.array(one.thresholds)
         add_band(traces, x, *ends, style)
         add_scatter(
-            traces, x=x[is_there].tolist(), y=y[is_there].tolist(), name=f"{style.label}: {name}",
+            traces, x=x[is_there].tolist(), y=y[is_there].tolist(), name=f"{style.shown}: {name}",
             mode="lines+markers", line={"color": style.colour, "width": 2.4, "dash": dash},
             marker=build_mark(style, 9 if name == "network" else 7), hovertemplate="%{y:.1f} %")
 

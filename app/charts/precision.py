@@ -62,7 +62,7 @@ def draw_boxes(boxes: Sequence[tuple[RunStyle, Mapping[str, np.ndarray]]]) -> go
             continue
         low, lower, middle, upper, high = np.array(list(spreads.values())).T
         traces.append({
-            "type": "box", "name": style.label, "x": list(spreads), "q1": lower, "median": middle, "q3": upper,
-            "lowerfence": low, "upperfence": high, "marker": {"color": style.colour}, "offsetgroup": style.label,
+            "type": "box", "name": style.shown, "x": list(spreads), "q1": lower, "median": middle, "q3": upper,
+            "lowerfence": low, "upperfence": high, "marker": {"color": style.colour}, "offsetgroup": style.shown,
             "line": {"color": style.colour, "width": 2}, "fillcolor": fade(style.colour, 0.25)})
     return build_figure(traces, "", "of an image (%)", HEIGHT, y_axis={"range": [-1, 101]}, boxmode="group")

@@ -25,6 +25,7 @@ from app.charts.plotting import (
     name_axes,
 )
 from app.charts.styles import RunStyle, build_styles
+from app.words.text import escape_html
 
 CHART_HEIGHT = 460
 
@@ -111,7 +112,7 @@ def draw_panels(panels: Sequence[tuple[str, Sequence[Curve]]], x_title: str, y_t
             _add_marks(traces, curve, **name_axes(i))
     top = max((np.nanmax(curve.y, initial=0) for _, curves in panels for curve in curves), default=1) * PERCENT
     return build_panels(
-        traces, [title for title, _ in panels], columns, x_title, y_title,
+        traces, [escape_html(title) for title, _ in panels], columns, x_title, y_title,
         row_height or (320 if len(panels) <= columns else 190),
         x_axis=limit(is_unit=is_unit), y_axis={"range": [0, max(top, 1) * 1.06]}, hovermode="closest",
     )
@@ -155,14 +156,14 @@ def draw_best_thresholds(values: Sequence[tuple[RunStyle, np.ndarray, float]], t
     for style, best, own in values:
         share = np.histogram(best[np.isfinite(best)], edges)[0] / max(1, np.isfinite(best).sum())
         add_scatter(
-            traces, x=edges, y=np.append(share, share[-1]) * PERCENT, name=style.label, mode="lines", fill="tozeroy",
+            traces, x=edges, y=np.append(share, share[-1]) * PERCENT, name=style.shown, mode="lines", fill="tozeroy",
             line={"color": style.colour, "dash": style.dash, "width": 2, "shape": "hv"},
             fillcolor=fade(style.colour, 0.10),
-            hovertemplate=f"%{{y:.0f}}% of images at %{{x:.2f}}–+{bin_width:.2f}<extra>{style.label}</extra>",
+            hovertemplate=f"%{{y:.0f}}% of images at %{{x:.2f}}–+{bin_width:.2f}<extra>{style.shown}</extra>",
         )
         add_scatter(
             traces, x=[own], y=[0], mode="markers", cliponaxis=False, showlegend=False, marker=build_mark(style, 12),
-            hovertemplate=f"best single threshold %{{x:.3f}}<extra>{style.label}</extra>",
+            hovertemplate=f"best single threshold %{{x:.3f}}<extra>{style.shown}</extra>",
         )
     return build_figure(
         traces, "best threshold of an image", "share of images (%)", 400, x_axis={"range": [0, 1]},
@@ -174,10 +175,11 @@ def draw_class_thresholds(class_names: Sequence[str], values: Sequence[tuple[Run
                           threshold: float | None = None) -> go.Figure:
     """Draw the best threshold of every class, one symbol a run; `values` are (C,) in [0, 1], NaN is left out."""
     traces: Traces = []
+    class_names = [escape_html(name) for name in class_names]
     for style, best in values:
         add_scatter(
-            traces, x=best, y=list(class_names), name=style.label, mode="markers", marker=build_mark(style, 11),
-            hovertemplate=f"%{{y}}: best at %{{x:.3f}}<extra>{style.label}</extra>",
+            traces, x=best, y=class_names, name=style.shown, mode="markers", marker=build_mark(style, 11),
+            hovertemplate=f"%{{y}}: best at %{{x:.3f}}<extra>{style.shown}</extra>",
         )
     for i, name in enumerate(class_names):
         row = np.array([best[i] for _, best in values])
@@ -217,7 +219,7 @@ def draw_separation(panels: Sequence[Separation], thresholds: np.ndarray, thresh
     is_cut = (tops > (above, below)).any()
     y_range = [-below * 1.1, above * 1.1] if is_mirrored else [0, max(above, below) * 1.1]
     return build_panels(
-        traces, [panel.style.label + panel.note for panel in panels], columns, "activation",
+        traces, [panel.style.shown + panel.note for panel in panels], columns, "activation",
         "density (axis cut)" if is_cut else "density", 250,
         x_axis={"range": [0, 1]}, y_axis={"range": y_range},
         shapes=build_rules(threshold, level=0 if is_mirrored else None, panels=len(panels)),
@@ -253,16 +255,17 @@ def draw_clouds(clouds: Sequence[Cloud], x_title: str, y_title: str) -> go.Figur
     is_dense = max((len(cloud.x) for cloud in clouds), default=0) > 60
     for cloud in clouds:
         add_scatter(
-            traces, x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.label, customdata=list(cloud.names),
+            traces, x=cloud.x, y=cloud.y, mode="markers", name=cloud.style.shown, customdata=list(cloud.names),
+            text=[escape_html(name) for name in cloud.names],
             marker=build_mark(cloud.style, 7, 0.55, edge=0) if is_dense else build_mark(cloud.style, 11, 0.9),
-            hovertemplate=f"%{{customdata}}<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}"
-                          f"<extra>{cloud.style.label}</extra>",
+            hovertemplate=f"%{{text}}<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}"
+                          f"<extra>{cloud.style.shown}</extra>",
         )
     for cloud in clouds if is_dense else ():
         add_scatter(
             traces, x=[np.nanmedian(cloud.x)], y=[np.nanmedian(cloud.y)], mode="markers", showlegend=False,
             marker={**build_mark(cloud.style, 18), "line": {"color": "white", "width": 2.5}},
-            hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.label}</extra>",
+            hovertemplate=f"median<br>{x_title} %{{x:.2f}}<br>{y_title} %{{y:.2f}}<extra>{cloud.style.shown}</extra>",
         )
     x_axis, n_right = cut_outliers([cloud.x for cloud in clouds])
     y_axis, n_above = cut_outliers([cloud.y for cloud in clouds])
@@ -294,10 +297,10 @@ def _add_line(traces: Traces, curve: Curve, showlegend: bool = True, hovertempla
         return
     style, unseen = curve.style, {"marker": {"opacity": 0}}
     add_scatter(
-        traces, x=curve.x, y=curve.y * PERCENT, name=style.label, legendgroup=style.label, showlegend=showlegend,
+        traces, x=curve.x, y=curve.y * PERCENT, name=style.shown, legendgroup=style.shown, showlegend=showlegend,
         mode="lines" if curve.clicks is None else "lines+markers", customdata=curve.clicks, meta={"curve": True},
         line={"color": style.colour, "dash": style.dash, "width": 2.4}, **unseen, selected=unseen, unselected=unseen,
-        hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.label}</extra>", **place,
+        hovertemplate=hovertemplate or f"%{{y:.1f}}<extra>{style.shown}</extra>", **place,
     )
 
 
@@ -308,9 +311,9 @@ def _add_point(traces: Traces, curve: Curve, showlegend: bool = True, **place) -
         bar = {"type": "data", "symmetric": False, "array": (curve.high - curve.y) * PERCENT,
                "arrayminus": (curve.y - curve.low) * PERCENT, "width": 5, "thickness": 1.5}
     add_scatter(
-        traces, x=curve.x, y=curve.y * PERCENT, name=curve.style.label, legendgroup=curve.style.label,
+        traces, x=curve.x, y=curve.y * PERCENT, name=curve.style.shown, legendgroup=curve.style.shown,
         showlegend=showlegend, mode="markers", marker=build_mark(curve.style, 15), error_y=bar,
-        hovertemplate=f"%{{y:.1f}}, finished masks<extra>{curve.style.label}</extra>", **place,
+        hovertemplate=f"%{{y:.1f}}, finished masks<extra>{curve.style.shown}</extra>", **place,
     )
 
 
@@ -322,7 +325,7 @@ def _add_interval(traces: Traces, curve: Curve, **place) -> None:
     y = np.concatenate([curve.low[known], curve.high[known][::-1]]) * PERCENT
     add_scatter(
         traces, x=x, y=y, mode="lines", line={"width": 0}, fill="toself", fillcolor=fade(curve.style.colour, 0.16),
-        hoverinfo="skip", showlegend=False, legendgroup=curve.style.label, **place,
+        hoverinfo="skip", showlegend=False, legendgroup=curve.style.shown, **place,
     )
 
 
@@ -332,7 +335,7 @@ def _add_plateau(traces: Traces, curve: Curve) -> None:
     part = slice(curve.plateau[0], curve.plateau[1] + 1)
     add_scatter(
         traces, x=curve.x[part], y=curve.y[part] * PERCENT, mode="lines", fill="tozeroy", hoverinfo="skip",
-        showlegend=False, legendgroup=curve.style.label, line={"color": fade(curve.style.colour, 0.30), "width": 9},
+        showlegend=False, legendgroup=curve.style.shown, line={"color": fade(curve.style.colour, 0.30), "width": 9},
         fillcolor=fade(curve.style.colour, 0.07),
     )
 
@@ -342,9 +345,9 @@ def _add_level(traces: Traces, curve: Curve) -> None:
         return
     ends = [float(np.nanmin(curve.x)), float(np.nanmax(curve.x))]
     add_scatter(
-        traces, x=ends, y=[curve.level * PERCENT] * 2, mode="lines", showlegend=False, legendgroup=curve.style.label,
+        traces, x=ends, y=[curve.level * PERCENT] * 2, mode="lines", showlegend=False, legendgroup=curve.style.shown,
         line={"color": curve.style.colour, "width": 1.2, "dash": "dot"}, opacity=0.9,
-        hovertemplate=f"each image at its own best threshold: %{{y:.1f}}<extra>{curve.style.label}, oracle</extra>",
+        hovertemplate=f"each image at its own best threshold: %{{y:.1f}}<extra>{curve.style.shown}, oracle</extra>",
     )
 
 
@@ -353,8 +356,8 @@ def _add_marks(traces: Traces, curve: Curve, **place) -> None:
     if curve.peak is not None and np.isfinite(curve.y[curve.peak]):
         add_scatter(
             traces, x=[curve.x[curve.peak]], y=[curve.y[curve.peak] * PERCENT], mode="markers", showlegend=False,
-            marker=build_mark(curve.style, 13), legendgroup=curve.style.label,
-            hovertemplate=f"peak %{{y:.1f}}<extra>{curve.style.label}</extra>", **place,
+            marker=build_mark(curve.style, 13), legendgroup=curve.style.shown,
+            hovertemplate=f"peak %{{y:.1f}}<extra>{curve.style.shown}</extra>", **place,
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from amn_core.constants import EXTRA_COLOURS, METHOD_COLOURS, METHOD_DASHES
+from app.words.text import escape_html
 
 SYMBOLS = {
     "cam": "circle", "amn-without-lcm": "diamond", "amn": "square", "irn": "triangle-up",
@@ -28,6 +29,11 @@ class RunStyle:
     colour: str
     dash: str = "solid"
     symbol: str = "circle"
+
+    @property
+    def shown(self) -> str:
+        """The label as Plotly has to be given it: as text, though it reads tags, entities and placeholders."""
+        return escape_html(self.label)
 
     @property
     def svg_dash(self) -> str:

@@ -50,19 +50,19 @@ def draw_fronts(
         pairs = np.stack([plane.thresholds[high], plane.thresholds[low]], axis=1)[kept]
         unseen = {"marker": {"opacity": 0}}
         add_scatter(
-            traces, x=x[kept] * PERCENT, y=y[kept] * PERCENT, name=style.label, legendgroup=style.label,
+            traces, x=x[kept] * PERCENT, y=y[kept] * PERCENT, name=style.shown, legendgroup=style.shown,
             mode="lines+markers", customdata=pairs, **unseen, selected=unseen, unselected=unseen,
             line={"color": style.colour, "dash": style.dash, "width": 2.4},
             hovertemplate="%{y:.1f} % of %{x:.1f} % labelled<br>above %{customdata[0]:.3f}, up to %{customdata[1]:.3f}"
-                          f"<extra>{style.label}</extra>")
+                          f"<extra>{style.shown}</extra>")
     for style, pairs in marks:
         add_marks(traces, style, pairs, size=9)
     for style, mark in now:
         add_scatter(
             traces, x=[mark.coverage * PERCENT], y=[mark.miou * PERCENT], mode="markers", showlegend=False,
-            legendgroup=style.label, customdata=[[mark.high, mark.low]],
+            legendgroup=style.shown, customdata=[[mark.high, mark.low]],
             marker={"size": 15, "color": style.colour, "symbol": "circle-open", "line": {"width": 3}},
-            hovertemplate=f"now: %{{y:.1f}} % of %{{x:.1f}} % labelled<extra>{style.label}</extra>")
+            hovertemplate=f"now: %{{y:.1f}} % of %{{x:.1f}} % labelled<extra>{style.shown}</extra>")
     return build_figure(traces, "coverage: labelled share of the scored pixels (%)", "mIoU of the labelled (%)", HEIGHT,
                         x_axis={"range": [0, 102]})
 
@@ -71,10 +71,10 @@ def add_marks(traces: Traces, style: RunStyle, pairs: Sequence[Mark], size: int)
     """Add inherited pairs by their coverage and mIoU, in the run's colour and symbol."""
     add_scatter(
         traces, x=[pair.coverage * PERCENT for pair in pairs], y=[pair.miou * PERCENT for pair in pairs],
-        text=[pair.name for pair in pairs], mode="markers", showlegend=False, legendgroup=style.label,
+        text=[pair.name for pair in pairs], mode="markers", showlegend=False, legendgroup=style.shown,
         marker=build_mark(style, size), customdata=[[pair.high, pair.low] for pair in pairs],
         hovertemplate="%{text}: %{y:.1f} % of %{x:.1f} % labelled<br>above %{customdata[0]:.3f}, up to "
-                      f"%{{customdata[1]:.3f}}<extra>{style.label}</extra>")
+                      f"%{{customdata[1]:.3f}}<extra>{style.shown}</extra>")
 
 
 def draw_cut_plane(plane: Plane, pairs: Sequence[Mark], now: Mark | None) -> go.Figure:

@@ -8,6 +8,7 @@ import streamlit as st
 from amn_core.data import DataError, choose_first_split
 from app import roots
 from app.cache import runs as cached
+from app.words.text import escape
 
 KINDS = {
     "voc": "PASCAL VOC 2012: a VOCdevkit, the VOC2012 folder, or a part of it",
@@ -60,7 +61,7 @@ def add(work: Callable[[], object], folder: str) -> None:
     try:
         work()
     except (DataError, ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
         return
     cached.clear_runs()
     st.rerun()

@@ -29,7 +29,7 @@ def render_check() -> None:
         try:
             checks.start_check(spec or "", split or choose_first_split(spec or ""))
         except (ValueError, OSError) as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(escape(error), icon=":material/error:")
             return
     job = checks.find_last_check()
     if job is not None:
@@ -46,7 +46,7 @@ def render_last() -> None:
         share = read_share(job)
         st.progress(share, text=f"{job.title}: {share:.0%}")
     elif report is None:
-        st.error(f"{job.title}: {job.error or 'stopped before it was done'}", icon=":material/error:")
+        st.error(escape(f"{job.title}: {job.error or 'stopped before it was done'}"), icon=":material/error:")
     else:
         render_report(job, report)
 

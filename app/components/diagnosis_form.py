@@ -9,6 +9,7 @@ from app import diagnosing, state
 from app.cache import runs as cached
 from app.components.job_form import list_data
 from app.diagnosing import OWN, PUBLISHED, Dropped
+from app.words.text import escape
 
 TYPES = ["zip", *(suffix[1:] for suffix in diagnosing.SUFFIXES)]
 MINE = "diagnosis-job"
@@ -68,6 +69,6 @@ def ask(values: dict[str, Any], dropped: list[Dropped]) -> None:
     try:
         job: Job = diagnosing.start(diagnosing.build_config(values, bool(dropped)), dropped)
     except (ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
         return
     st.session_state[MINE] = job.id

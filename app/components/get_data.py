@@ -53,7 +53,7 @@ def attempt(work, is_callback: bool = False) -> None:
     try:
         work()
     except (DataError, ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
         return
     cached.clear_runs()
     if not is_callback:
@@ -82,7 +82,7 @@ def render_job(job: Job) -> None:
     with st.container(border=True):
         st.markdown(f"**{escape(job.title)}**: {job.state}")
         if job.error:
-            st.error(job.error, icon=":material/error:")
+            st.error(escape(job.error), icon=":material/error:")
         got = getting.find_got(job)
         if got:
             render_next(got[0], job)

@@ -84,7 +84,7 @@ def render_head(job: Job) -> None:
     if job.error:
         st.error(escape(job.error), icon=":material/error:")
     if st.session_state.get(FAILURE):
-        st.error(st.session_state.pop(FAILURE), icon=":material/error:")
+        st.error(escape(st.session_state.pop(FAILURE)), icon=":material/error:")
 
 
 def render_open(job: Job) -> None:

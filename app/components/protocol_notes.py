@@ -62,7 +62,7 @@ def render_reimports(choice: Choice) -> None:
     for key, run in choice.runs.items():
         for target in imports.find_targets(run, runs):
             label = f"Import {choice.styles[key].label} again: {target}"
-            st.button(label, icon=":material/replay:", key=f"again:{key}:{target}", on_click=import_again,
+            st.button(escape(label), icon=":material/replay:", key=f"again:{key}:{target}", on_click=import_again,
                       args=(choice, key, target), disabled=state.is_classroom())
 
 
@@ -84,7 +84,7 @@ def import_again(choice: Choice, key: str, target: str) -> None:
 def render_started() -> None:
     """Render how the import stands that was started here, and what went wrong."""
     if st.session_state.get(FAILURE):
-        st.error(st.session_state.pop(FAILURE), icon=":material/error:")
+        st.error(escape(st.session_state.pop(FAILURE)), icon=":material/error:")
     if st.session_state.get(STARTED):
         st.fragment(run_every=1.0)(poll_started)()
 

@@ -6,6 +6,7 @@ from app import state
 from app.cache import own
 from app.cache.selections import check_selection, list_selections, load_selection, save_selection, write_list
 from app.controls import Choice
+from app.words.text import escape
 
 FAILURE, SAVED = "selection-failure", "selection-saved"
 
@@ -18,7 +19,7 @@ def render_selections(choice: Choice, images: tuple[str, ...], what: str) -> Non
     """
     with st.popover("Selections", icon=":material/bookmarks:"):
         for name in dict.fromkeys([*list_selections(choice.group), *own.list_selections(choice.group)]):
-            st.button(name, key=f"selection:{name}", icon=":material/bookmark:", type="tertiary",
+            st.button(escape(name), key=f"selection:{name}", icon=":material/bookmark:", type="tertiary",
                       on_click=open_selection, args=(choice.group, name))
         name = st.text_input(f"Name for {what}", key="selection-name", max_chars=40)
         with st.container(horizontal=True):
@@ -27,7 +28,7 @@ def render_selections(choice: Choice, images: tuple[str, ...], what: str) -> Non
             st.download_button("List for --split", write_list(images), "images.txt", "text/plain",
                                icon=":material/download:", on_click="ignore", disabled=not images)
         if error := st.session_state.pop(FAILURE, ""):
-            st.error(error)
+            st.error(escape(error))
         if state.is_classroom():
             st.caption("Yours are kept in this page until it is closed; the list is yours to download.")
         if path := st.session_state.pop(SAVED, ""):

@@ -9,11 +9,14 @@ from app.cache.turns import get_line
 
 
 @contextmanager
-def taking_turn() -> Iterator[None]:
-    """Hold the turn to let a model run; until it comes, the page says how many are before.
+def taking_turn(is_needed: bool = True) -> Iterator[None]:
+    """Hold the turn to let a model run, if one has to; until it comes, the page says how many are before.
 
     Not to be used where a cache is filled: what is shown there would be shown again each time.
     """
+    if not is_needed:
+        yield
+        return
     place = st.empty()
 
     def tell(before: int) -> None:

@@ -1,5 +1,7 @@
 """Curves' view of two cuts: quality and coverage of every pair, the pair at hand, and what inherited pairs cost."""
 
+import shlex
+
 import pandas as pd
 import streamlit as st
 
@@ -169,4 +171,6 @@ def write_pair(pair: tuple[float, ...]) -> str:
 def render_command(run: Run, high: float, low: float) -> None:
     """Render the command that writes labels with the pair at hand."""
     path = run.path.relative_to(roots.REPOSITORY) if run.path.is_relative_to(roots.REPOSITORY) else run.path
-    st.caption(f"As label images: `python -m amn_core seed --run {path} --cuts {high:.3f},{low:.3f} --out seeds`")
+    st.caption("As label images:")
+    st.code(f"python -m amn_core seed --run {shlex.quote(str(path))} --cuts {high:.3f},{low:.3f} --out seeds",
+            language="bash", wrap_lines=True)

@@ -129,7 +129,7 @@ def render_budget(choice: Choice, part: str) -> None:
         budget = cached_choices.load_budget(run, choice.averaging, choice.classes, choice.images, part)
         unseen = choices.find_suggested(load_rows(choice, key, part))["regret"]
         drawn.append((choice.styles[key], budget, unseen))
-        needs.append(f"{choice.styles[key].label}: {choices.write_needed(budget)}")
+        needs.append(f"{escape(choice.styles[key].label)}: {choices.write_needed(budget)}")
     st.plotly_chart(choice_charts.draw_budget(drawn), key="chart:budget", config=CONFIG,
                     alt="Regret in points against the number of labelled images")
     st.caption("Within half a point (thin line): " + "; ".join(needs) + ". Chosen on images of one half, scored on the "

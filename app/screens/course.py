@@ -130,7 +130,7 @@ def begin(kind: str, folder: str, data: str) -> None:
     try:
         found = coursework.open_or_begin(kind, folder, data)
     except (ValueError, OSError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(escape(error), icon=":material/error:")
         return
     st.session_state.pop(CHOSEN, None)
     st.session_state[f"{CURRENT}:{found.folder}"] = STEPS[0].id

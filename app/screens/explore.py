@@ -1,6 +1,5 @@
 """Explore: one image, its maps by several methods, and a threshold that moves live."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import streamlit as st
@@ -94,15 +93,16 @@ def leave_out(mix: combinations.Mix | None, group: dict, keys: list[str]) -> com
 def render_image(runs: dict, choice: controls.Choice | None, mix: combinations.Mix | None) -> None:
     """Draw the canvas for the chosen image."""
     image_id, place = state.get("image"), st.empty()
-    if needs_model(runs, image_id):
+    needs_model = not all(canvases.is_drawn(run, image_id) for run in runs.values())
+    if needs_model:
         with place.container():  # a model takes seconds where a map takes none: the photograph is there already
             render_photograph(next(iter(runs.values())), image_id)
     try:
-        with st.spinner("Making the maps of this image…", show_time=True), wait_for_model(runs, image_id):
+        with st.spinner("Making the maps of this image…", show_time=True), taking_turn(needs_model):
             meta, blob, revision = canvases.load_canvas(tuple(runs), image_id, state.get("averaging"), mix)
     except ValueError as error:
         place.empty()
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escape(error), icon=":material/broken_image:")
         return
     if not state.is_classroom():
         coursework.note_image(next(iter(runs.values())), image_id)
@@ -120,16 +120,6 @@ def render_photograph(run: Run, image_id: str) -> None:
     except (DataError, ValueError, OSError):
         return  # said when the maps are asked for
     st.image(image, width=PHOTOGRAPH, caption=escape(image_id))
-
-
-def needs_model(runs: dict, image_id: str) -> bool:
-    """Whether a model has to run for an image."""
-    return not all(canvases.is_drawn(run, image_id) for run in runs.values())
-
-
-def wait_for_model(runs: dict, image_id: str) -> AbstractContextManager:
-    """Wait for one's turn where a model has to run for an image."""
-    return taking_turn() if needs_model(runs, image_id) else nullcontext()
 
 
 def describe_whole(meta: dict, choice: controls.Choice, mix: combinations.Mix | None) -> dict:

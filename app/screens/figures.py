@@ -45,7 +45,7 @@ def render() -> None:
         try:
             render_result(config, folders)
         except (ValueError, OSError) as error:
-            st.info(str(error), icon=":material/info:")
+            st.info(escape(error), icon=":material/info:")
 
 
 def choose_folders(name: str, choice: controls.Choice) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ from app.components.labeller import render_labeller
 from app.components.mask_form import render_painting
 from app.pictures.questions import pack_questions
 from app.words.answers import write_difference, write_score
+from app.words.text import escape
 
 SESSION, WHO, WAY = "label-session", "label-who", "label-way"
 EMPTY = (
@@ -90,7 +91,7 @@ def add_file(content: bytes) -> None:
     try:
         st.success(f"{merge_entries(path, load_entries(half))} answers added.")
     except (ValueError, UnicodeDecodeError) as error:
-        st.error(str(error).replace(str(half), "this file"))
+        st.error(escape(str(error).replace(str(half), "this file")))
     finally:
         half.unlink(missing_ok=True)
 
@@ -122,7 +123,8 @@ def render_after(runs: dict[str, Run], key: str, standing: cached_answers.Standi
                   on_click=use_threshold, args=(standing.threshold,))
         shows_all = len(runs) > 1 and st.toggle("What these answers say of every run", key="label-all")
     if standing.placed.problems:
-        st.warning("Left out: " + "; ".join(f"{image}: {why}" for image, why in standing.placed.problems.items()))
+        problems = (f"{image}: {why}" for image, why in standing.placed.problems.items())
+        st.warning("Left out: " + escape("; ".join(problems)))
     if shows_all:
         st.dataframe(build_table(runs, standing), hide_index=True, column_config={
             "threshold": st.column_config.NumberColumn("Threshold", format="%.3f"),

@@ -27,6 +27,7 @@ from app.pictures.photos import (
     propose_classes,
 )
 from app.pictures.planes import pack_methods
+from app.words.text import escape
 
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff"]
 RESULT, SAMPLE_RESULT = "photo-result", "photo-sample-result"
@@ -67,7 +68,7 @@ def choose_photo(models: dict) -> Photo | None:
     try:
         return open_photo(file.getvalue(), file.name, own.LONGEST if state.is_classroom() else LONGEST)
     except DataError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escape(error), icon=":material/broken_image:")
         return None
 
 
@@ -79,7 +80,7 @@ def choose_sample(models: dict, names: tuple[str, ...]) -> Photo | None:
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Drop your own photograph on the left**, or look at one of these. {join(list(models))} mark any "
-                    f"of: {', '.join(names)}.", width="stretch")
+                    f"of: {escape(', '.join(names))}.", width="stretch")
         chosen = st.pills("Photographs", samples, default=samples[0], required=True, key="photo-sample",
                           label_visibility="collapsed", format_func=lambda name: name.replace("-", " "))
     photo, licence = open_sample(chosen or samples[0])
@@ -135,7 +136,7 @@ def choose_classes(probabilities, class_names: tuple[str, ...], photo: Photo) ->
     return sorted(st.sidebar.pills(
         "Classes", order, selection_mode="multi", default=propose_classes(probabilities),
         key=f"photo-classes-{photo.digest[:16]}",
-        format_func=lambda c: f"{class_names[c]} {probabilities[c - 1]:.0%}",
+        format_func=lambda c: f"{escape(class_names[c])} {probabilities[c - 1]:.0%}",
         help="The percentages are the classifier's. Accept its choice, or make your own.",
     ))
 

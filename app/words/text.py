@@ -31,9 +31,9 @@ def escape(text: object, longest: int = 2000) -> str:
 
 
 def escape_html(text: object) -> str:
-    """Escape a text for the labels of Plotly, which read tags and entities.
+    """Escape a text for the labels of Plotly, which read tags, entities, and placeholders for what is pointed at.
 
-    >>> escape_html("<b>dog</b>")
-    '&lt;b&gt;dog&lt;/b&gt;'
+    >>> escape_html("<b>dog</b> %{x}")
+    '&lt;b&gt;dog&lt;/b&gt; &#37;{x}'
     """
-    return html.escape(clean(text), quote=False)
+    return html.escape(clean(text), quote=False).replace("%{", "&#37;{")

@@ -183,3 +183,24 @@ def test_with_several_backbones_the_colour_is_the_method_and_the_dash_the_backbo
     assert [style.colour for style in styles[:4]] == [METHOD_COLOURS[m] for m in ("cam", "amn", "cam", "amn")]
     assert [style.dash for style in styles] == ["solid", "solid", "dot", "dot", "dot"]
     assert styles[4].colour not in (styles[3].colour, styles[2].colour)
+
+
+HOSTILE = "<b>x</b><img src=x onerror=alert(1)> %{x} <extra>&lt;"
+
+
+def test_names_are_text_in_plotly():
+    style = charts.RunStyle(HOSTILE, "#0072B2")
+    thresholds = np.linspace(0, 1, 5)
+    figures = [
+        charts.draw_curves([charts.Curve(style, thresholds, thresholds, peak=2, level=0.5)], "threshold", "mIoU"),
+        charts.draw_panels([(HOSTILE, [charts.Curve(style, thresholds, thresholds)])], "threshold", "IoU"),
+        charts.draw_class_thresholds([HOSTILE], [(style, np.array([0.5]))]),
+        charts.draw_clouds([charts.Cloud(style, np.array([0.1]), np.array([0.2]), (HOSTILE,))], "gap", "imbalance"),
+        charts.draw_best_thresholds([(style, np.array([0.2, 0.4]), 0.3)])]
+    for figure in figures:
+        content = figure.to_dict()
+        for trace in content["data"]:
+            shown = [trace.get("name"), trace.get("hovertemplate"), *(trace.get("text") or ()),
+                     *(value for value in trace["y"] if isinstance(value, str))]
+            assert not any("<b>" in str(one) or "<img" in str(one) or "%{x} " in str(one) for one in shown)
+        assert not any("<b>" in note["text"] for note in content["layout"].get("annotations", ()))
