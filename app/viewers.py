@@ -36,8 +36,8 @@ class Viewer:
     Attributes:
         components: id, fragment and data of each component of ours on the page, by its name.
         errors: types of the exceptions that the page showed.
-        states: what the components hold, by id: a page sends all of it with each message. hashes: messages that it
-            keeps, which the server then does not send again.
+        states: what the components hold, by id: a page sends all of it with each message. kept: messages by
+            their hash, which the server then names in place of sending them again.
     """
 
     connection: ClientConnection
@@ -46,7 +46,7 @@ class Viewer:
     components: dict[str, tuple[str, str, dict]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
-    hashes: set[str] = field(default_factory=set)
+    kept: dict[str, ForwardMsg] = field(default_factory=dict)
 
     async def visit(self, query: str = "", page: str = "", timeout: float = PATIENCE) -> float:
         """Open a page; returns the seconds until the server was done."""
@@ -76,7 +76,7 @@ class Viewer:
         """
         state = message.rerun_script
         state.query_string, state.fragment_id, state.page_name = self.query, fragment, self.page
-        state.cached_message_hashes.extend(self.hashes)
+        state.cached_message_hashes.extend(self.kept)
         for found, value in self.states.items():
             state.widget_states.widgets.add(id=found, json_value=value)
         began = time.perf_counter()
@@ -88,8 +88,10 @@ class Viewer:
 
     def take(self, message: ForwardMsg) -> bool:
         """Take in one message; tells whether the server is done."""
-        if message.metadata.cacheable and message.hash:
-            self.hashes.add(message.hash)
+        if message.WhichOneof("type") == "ref_hash":
+            message = self.kept.get(message.ref_hash, message)
+        elif message.metadata.cacheable and message.hash:
+            self.kept[message.hash] = message
         if message.WhichOneof("type") == "delta":
             self.take_delta(message)
         elif message.WhichOneof("type") == "page_info_changed":
