@@ -116,7 +116,8 @@ def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], 
     t = plane.thresholds
     axes.contourf(t, t, plane.miou.T * PERCENT, levels=LEVELS, cmap="viridis", norm=BoundaryNorm(LEVELS, 256))
     lines = axes.contour(t, t, plane.coverage.T * PERCENT, levels=COVERAGES, colors="white", linewidths=page.line / 2)
-    axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8)
+    if page.is_wide:  # in a narrow panel the numbers would lie under the letters
+        axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8)
     outline = [withStroke(linewidth=page.line, foreground="white")]
     for i, (letter, constant) in enumerate(zip(LETTERS, pairs, strict=False)):
         axes.plot(constant.high, constant.low, "o", color="black", markersize=page.marker * 0.8,
@@ -132,7 +133,7 @@ def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> Ca
     named = "; ".join(f"{letter} {c.label} ({c.cuts})" for letter, c in zip(LETTERS, pairs, strict=False))
     text = (f"Two cuts: foreground above the high one, background up to the low one, unsure between. Top: the highest "
             f"mIoU over the labelled pixels that any pair reaches at each coverage. Below: every pair; white lines: "
-            f"coverage. Letters: {named}.")
+            f"coverage of {', '.join(map(str, COVERAGES))} %. Letters: {named}.")
     return write_caption(material, text, note)
 
 

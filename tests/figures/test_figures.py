@@ -440,6 +440,17 @@ def test_heads_of_a_grid_move_no_column(runs):
     assert np.ptp(widths) < 1e-6 and np.ptp(gaps) < 1e-3
 
 
+def test_combined_runs_have_columns_of_their_own_in_a_grid(tmp_path):
+    out, runs = tmp_path / "both", tuple(str(REPOSITORY / "checkpoints" / "scenes" / name) for name in ("cam", "amn"))
+    assert main(["combine", *runs, "--by", "or", "--out", str(out)]) == 0
+    config = resolve_figure_config(FigureConfig("grid", (*runs, str(out)), number=1, layers="map,mask", **QUICK))
+    material = load_material(config)
+    with use_page(material.page):
+        figure, _ = draw_grid(material)
+    heads = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert heads == ["CAM", "AMN", "CAM OR AMN"] and len(figure.axes) == 2 * 3 + 1  # and the colour bar
+
+
 def test_type_of_a_latex_table_shrinks_until_it_fits(runs):
     material = load_material(resolve_figure_config(FigureConfig("table", runs, **QUICK)))
     table = build_runs_table(material)
