@@ -4,12 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from amn_core.cli import main
 from amn_core.commands.compare import CompareConfig, compare
 from amn_core.commands.select import order_cams
 from amn_core.formats.checkpoints import load_checkpoint
+from amn_core.formats.consequences import load_consequences
 from amn_core.formats.files import hash_file
 from amn_core.formats.runs import find_runs, load_run
 
@@ -160,3 +162,15 @@ def test_cam_that_lends_its_area_is_the_run_itself_or_of_the_same_backbone() -> 
         first = order_cams(run, cams)[0]
         assert first.path == runs[f"{place.partition('/')[0]}/cam"].path
         assert order_cams(run, cams[::-1])[0].path == first.path
+
+
+def test_readme_prints_what_the_bundled_networks_came_to() -> None:
+    [one] = load_consequences(ROOT / "consequence" / "voc")
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    first = lines.index("| CAM cut at | foreground | masks | precision | recall | network | 95 % |") + 2
+    for i, threshold in enumerate(one.thresholds):
+        cells = [cell.strip() for cell in lines[first + i].split("|")[1:-1]]
+        values = (one.shares[i], one.masks[i], one.precision[i], one.recall[i], one.network[i])
+        assert cells[:-1] == [f"{threshold:.3f}", *(write_points(value) for value in values)]
+        assert cells[-1] == f"{write_points(one.network_low[i])} to {write_points(one.network_high[i])}"
+    assert one.thresholds[int(np.argmax(one.network))] == one.thresholds[int(np.argmax(one.masks))] == one.peak
