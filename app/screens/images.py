@@ -8,13 +8,12 @@ from amn_core.formats.runs import Run
 from amn_core.scoring import describe_degenerate
 from app import controls, state
 from app.browser import RANKED, SORTS, compute_step, filter_table
-from app.components.claim import render_claim
 from app.components.contact_sheet import render_sheet
 from app.components.image_filters import render_more_filters, render_no_fit
 from app.components.image_table import build_images, render_images
 from app.components.live import render_threshold
+from app.components.live_table import is_live, render_live_table, render_losses
 from app.components.selection_form import render_selections
-from app.words import claims
 
 FIGURES = (
     "peak_threshold", "regret", "oracle_miou", "gap", "auc", "imbalance", "gini", "degenerate",
@@ -32,14 +31,13 @@ def render() -> None:
     claim = st.container()
     controls.render_notes(choice)
     keys, table = render_filters(choice)
-    key, run = keys[0], choice.runs[keys[0]]
+    key = keys[0]
     render_threshold(choice)
     if not len(table):
         render_no_fit()
         return
     with claim:
-        regret = table["regret"].to_numpy() * (float("nan") if run.is_masks else 1)
-        render_claim(claims.write_losses(choice.styles[key].label, choice.threshold, regret[~table["is_degenerate"]]))
+        render_losses(choice, key, table)
     bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with bar:
         st.markdown(describe_table(table, choice, key), width="stretch")
@@ -106,10 +104,13 @@ def sort_images(table: pd.DataFrame) -> pd.DataFrame:
 
 def render_table(choice: controls.Choice, key: str, table: pd.DataFrame, bar) -> None:
     """Render the table, and into the bar above it what can be done with its rows and the way to save it."""
-    event = render_images(choice, table, "all", height=590, on_select="rerun", selection_mode="multi-row",
-                          alt="Figures of every image")
-    rows = [row for row in event.selection.rows if row < len(table)]
-    marked = tuple(table["image"].iloc[rows])
+    if is_live(choice, key, table):
+        marked = render_live_table(choice, key, table)
+    else:
+        event = render_images(choice, table, "all", height=590, on_select="rerun", selection_mode="multi-row",
+                              alt="Figures of every image")
+        rows = [row for row in event.selection.rows if row < len(table)]
+        marked = tuple(table["image"].iloc[rows])
     with bar:
         st.button(f"Curves of {len(marked)}" if marked else "Curves of marked",
                   icon=":material/show_chart:", disabled=not marked, on_click=controls.take_subset, args=(marked,))
@@ -128,9 +129,7 @@ def describe_losses(table: pd.DataFrame, choice: controls.Choice, key: str) -> s
     """Describe what the images of a table lose to the threshold."""
     if choice.runs[key].is_masks:
         return f"**{len(table)} images** · finished masks, which lose nothing to a threshold: they have none"
-    mean, median = table["regret"].mean() * 100, table["regret"].median() * 100
-    return (f"**{len(table)} images** · at {choice.threshold:.3f} the regret is {mean:.1f} points on average, "
-            f"{median:.1f} in the median")
+    return f"**{len(table)} images** · a click on a head sorts"
 
 
 def render_download(choice: controls.Choice, run: Run, table: pd.DataFrame) -> None:

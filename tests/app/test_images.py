@@ -1,7 +1,9 @@
 """Images lists every per-image figure, and what is filtered and sorted is what was asked for."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from amn_core.constants import DEFAULT_THRESHOLDS
 from amn_core.data import load_dataset
@@ -12,6 +14,7 @@ from app.cache.selections import save_selection
 from app.pictures import tiles
 from app.words import tables
 from tests.app.conftest import get_component
+from tests.app.test_live import count_messages
 
 
 @pytest.fixture
@@ -20,39 +23,76 @@ def open_images(open_app, group):
     return lambda **query: open_app("images", data=group, **{"of": "drawn/amn", **query})
 
 
-def test_images_that_lose_most_come_first(open_images, runs):
-    at = open_images(t="0.700")
-    assert not at.exception
-    table = at.dataframe[0].value
+def read_table(at) -> pd.DataFrame:
+    """Read the rows that the page was sent, by name of the image."""
+    table = get_component(at, "amn_figures")["table"]
+    columns = {column["name"]: column["cells"] for column in table["columns"] if column["cells"] is not None}
+    classes = [names.split(", ") for names in table["classes"]]
+    return pd.DataFrame({"image": table["names"], "classes": classes, **columns})
+
+
+def rank(scores, t: float) -> tuple[list[str], dict[str, float]]:
+    """Rank images by what they lose at a threshold, most first; and the points, as the page is sent them."""
+    at = int(np.rint(t * 200))
+    points = np.rint(scores.best_miou * 10_000) - np.rint(scores.miou[:, at] * 10_000)
+    regret = dict(zip(scores.image_ids, points / 100, strict=True))
+    return sorted(regret, key=lambda name: -regret[name]), regret
+
+
+def test_rows_and_claim_follow_the_hand_and_the_order_waits_for_the_release(open_page, group, runs):
     scores = score_images(runs["amn"].counts())
-    regret = scores.regret(0.7)
-    assert table["image"].iloc[0] == scores.image_ids[int(np.nanargmax(regret))]
-    np.testing.assert_allclose(table["regret"], np.sort(regret)[::-1] * 100)
+    page = open_page("images", data=group, of="drawn/amn", t="0.700")
+    rows = page.locator(".figures .rows .open")
+    order, _ = rank(scores, 0.7)
+    expect(rows).to_have_text(order)
+    count_messages(page)
+    page.locator(".threshold-track").focus()
+    page.keyboard.down("Home")
+    later, regret = rank(scores, 0.0)
+    expect(page.locator(".figures .rows .live:nth-of-type(4)")).to_have_text([f"{regret[name]:.1f}" for name in order])
+    known = scores.regret(0.0)[~scores.is_degenerate] * 100
+    claim = f"At 0.000 the regret of AMN is above {np.median(known):.1f}"
+    expect(page.locator(".sentence.claim")).to_contain_text(claim)
+    assert page.evaluate("sentByPage") == 0
+    page.keyboard.up("Home")
+    expect(rows).to_have_text(later)
+    page.wait_for_url("**t=0.000**")
 
 
-def test_images_sort_by_what_the_link_says(open_images):
-    table = open_images(sort="gap", ascending="1").dataframe[0].value
-    assert table["gap"].dropna().is_monotonic_increasing
+def test_a_head_sorts_a_mark_selects_and_a_name_opens(open_page, group, runs):
+    scores = score_images(runs["amn"].counts())
+    page = open_page("images", data=group, of="drawn/amn", t="0.300")
+    page.locator(".figures .heads button", has_text="Best at").click()
+    page.wait_for_url("**sort=best_threshold**")
+    falling = sorted(scores.image_ids, key=lambda name: -scores.best_threshold[scores.image_ids.index(name)])
+    rows = page.locator(".figures .rows .open")
+    expect(rows.first).to_have_text(falling[0])
+    page.locator(".figures .rows .mark").nth(1).check()
+    page.get_by_role("button", name="Curves of 1").wait_for()
+    rows.nth(2).click()
+    page.wait_for_selector(".amn[data-ready]")
+    page.wait_for_url("**image=**")
 
 
 def test_images_filter_by_class(open_images, scenes):
     name = scenes.class_names[int(scenes.class_ids(scenes.ids[0])[0])]
-    table = open_images(only=name).dataframe[0].value
+    table = read_table(open_images(only=name))
     assert len(table)
     assert all(name in names for names in table["classes"])
 
 
 def test_images_find_by_name(open_images, scenes):
-    table = open_images(find=scenes.ids[2]).dataframe[0].value
+    table = read_table(open_images(find=scenes.ids[2]))
     assert list(table["image"]) == [scenes.ids[2]]
 
 
-def test_images_filter_by_the_ranges_of_explore(open_images):
-    every = open_images(t="0.700").dataframe[0].value
-    points, gap = every["regret"].median(), every["gap"].median()
-    table = open_images(t="0.700", **{"regret-range": f"~{points:.6f}"}).dataframe[0].value
-    assert set(table["image"]) == set(every["image"][every["regret"] <= points]) < set(every["image"])
-    table = open_images(t="0.700", **{"gap-range": f"{gap - 1e-5:.6f}~"}).dataframe[0].value
+def test_images_filter_by_the_ranges_of_explore(open_images, runs):
+    every = read_table(open_images(t="0.700"))
+    regret = pd.Series(score_images(runs["amn"].counts()).regret(0.7) * 100, runs["amn"].counts().image_ids)
+    points, gap = regret.median(), every["gap"].median()
+    table = read_table(open_images(t="0.700", **{"regret-range": f"~{points:.6f}"}))
+    assert set(table["image"]) == set(regret.index[regret <= points]) < set(every["image"])
+    table = read_table(open_images(t="0.700", **{"gap-range": f"{gap - 1e-5:.6f}~"}))
     assert set(table["image"]) == set(every["image"][every["gap"] >= gap]) < set(every["image"])
 
 
@@ -107,16 +147,15 @@ def test_csv_holds_every_image_and_its_protocol(open_page, group, scenes):
     assert {(row["run"], row["threshold"], row["averaging"]) for row in rows} == {("AMN", "0.4", "union")}
 
 
-def test_step_is_the_other_runs_score_less_this_ones_and_sorts_and_filters(open_images, runs):
+def test_step_is_the_other_runs_score_less_this_ones_and_filters(open_images, runs):
     scores = {name: score_images(runs[name].counts()) for name in ("cam", "amn")}
     step = [scores[name].miou[:, 40] for name in ("cam", "amn")]
     expected = dict(zip(scores["cam"].image_ids, 100 * (step[1] - step[0]), strict=True))
     query = {"t": "0.200", "of": "drawn/cam", "against": "drawn/amn", "sort": "step"}
-    table = open_images(**query).dataframe[0].value
-    assert list(table["image"]) == sorted(expected, key=lambda name: -expected[name])
-    np.testing.assert_allclose(table["step"], [expected[name] for name in table["image"]])
+    table = read_table(open_images(**query))
+    np.testing.assert_allclose(table["step"], [expected[name] for name in table["image"]], atol=1e-4)
     middle = float(np.median(list(expected.values()))) + 1e-6
-    kept = open_images(**query, **{"step-range": f"~{middle:.6f}"}).dataframe[0].value
+    kept = read_table(open_images(**query, **{"step-range": f"~{middle:.6f}"}))
     assert set(kept["image"]) == {name for name, value in expected.items() if value <= middle}
 
 
@@ -127,8 +166,8 @@ def test_step_may_be_taken_with_each_run_at_its_own_peak(open_images, runs):
         at = int(np.argmin(np.abs(DEFAULT_THRESHOLDS - summarise(counts).peak_threshold)))
         ends.append(score_images(counts).miou[:, at])
     query = {"t": "0.900", "of": "drawn/cam", "against": "drawn/amn", "step-at": "peak", "sort": "name"}
-    table = open_images(**query).dataframe[0].value
-    np.testing.assert_allclose(table["step"], 100 * (ends[1] - ends[0]))
+    table = read_table(open_images(**query))
+    np.testing.assert_allclose(table["step"], 100 * (ends[1] - ends[0]), atol=1e-4)
 
 
 def test_explore_lists_by_the_step(open_app, group, runs):
