@@ -3,6 +3,7 @@
 Needs playwright and Chromium, which are tools for tests and no part of the product.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from amn_core.bench.large_page import format_screens, measure_screens
 from amn_core.bench.serving import PATIENCE, serving
 from amn_core.options import option
 
@@ -36,6 +38,8 @@ class BenchAppConfig:
     images: int = option(10, "images to step through")
     width: int = option(1440, "of the window, in pixels")
     height: int = option(900, "of the window, in pixels")
+    large: int = option(0, "images of a drawn run to open on every screen instead, such as 40000; 0: none")
+    classes: int = option(81, "classes of that run, background counted")
 
     def __post_init__(self) -> None:
         """Refuse to measure nothing."""
@@ -46,17 +50,23 @@ class BenchAppConfig:
 def bench_app(config: BenchAppConfig, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
     """Drive the app in a browser: first picture, next images, drags and releases in Explore, then Curves.
 
+    With ``large`` it opens one run of so many images on every screen (`amn_core.bench.large_page`) instead.
+
     Returns:
         A dict for JSON: the fields of ``config``; ``first_visit_s`` (a server that has just started) and
         ``second_visit_s`` (a new tab) until the first picture stands; medians ``next_image_ms`` and ``release_ms``;
+        ``load`` of the machine before and after: other work on it is measured, too;
         ``explore`` and ``curves``, each with ``frame_median_ms`` and ``frame_p95_ms`` of our own code from the event
         to the end of drawing, ``moves``, ``repaints`` and ``messages`` sent to the server while dragging.
 
     Raises:
         ValueError: playwright or a browser is not there, or the app does not answer.
     """
+    if config.large:
+        with start_browser(config) as open_page:
+            return {**asdict(config), "large_run": measure_screens(config.large, config.classes, open_page)}
     with serving() as (host, _), start_browser(config) as open_page:
-        address = f"http://{host}"
+        address, load = f"http://{host}", os.getloadavg()[0]
         where = f"{address}/?{config.query}"
         pages = [open_page(where), open_page(where)]
         visits = [seconds for _, seconds in pages]
@@ -69,7 +79,7 @@ def bench_app(config: BenchAppConfig, progress: Callable[[int, int], None] | Non
         return {
             **asdict(config), "first_visit_s": visits[0], "second_visit_s": visits[1],
             "next_image_ms": float(np.median(steps)), "release_ms": float(np.median(releases)), "explore": explore,
-            "curves": drag(curves),
+            "curves": drag(curves), "load": [load, os.getloadavg()[0]],
         }
 
 
@@ -157,8 +167,12 @@ def drag(page: Any) -> dict[str, float]:
 
 def format_app(result: dict[str, Any]) -> str:
     """Write the result as lines for people."""
+    if "large_run" in result:
+        return format_screens(result["large_run"])
     rows = [(TITLES[name], result[name]) for name in TITLES if name in result]
     for screen in ("explore", "curves"):
         rows += [(f"{screen}: {TITLES[name]}", result[screen][name]) for name in TITLES if name in result[screen]]
+    rows += [(f"load of the machine {when}", value)
+             for when, value in zip(("before", "after"), result["load"], strict=True)]
     return "\n".join(f"{title:<58}{value:>10.2f}" if isinstance(value, float) else f"{title:<58}{value:>10}"
                      for title, value in rows)

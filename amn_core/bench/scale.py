@@ -49,9 +49,8 @@ def bench_scale(config: BenchScaleConfig) -> dict[str, Any]:
         raise ValueError(f"there are {config.images} images and {config.classes} classes: give at least 1 and 4")
     with tempfile.TemporaryDirectory() as folder:
         runs = [Path(folder) / name for name in ("first", "second")]
-        for i, path in enumerate(runs):  # apart: a process counts the memory of the one that started it as its own
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                pool.submit(make_run, path, config, config.seed + i).result()
+        for i, path in enumerate(runs):
+            make_run_apart(path, config, config.seed + i)
         size = (runs[0] / "counts.npz").stat().st_size / 1e6
         ours, plain = (compare_apart(code, runs) for code in (OURS, PLAIN))
     return asdict(config) | {
@@ -82,6 +81,12 @@ def compare_apart(code: str, runs: list[Path]) -> tuple[float, float, str]:
     if process.returncode:
         raise RuntimeError(f"compare ended with status {process.returncode}")
     return time.perf_counter() - began, usage.ru_maxrss / 1e3, printed
+
+
+def make_run_apart(path: Path, config: BenchScaleConfig, seed: int = 0) -> None:
+    """Make a run in a process of its own: a process counts the memory of the one that started it as its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(make_run, path, config, seed).result()
 
 
 def make_run(path: Path, config: BenchScaleConfig, seed: int) -> Path:

@@ -131,14 +131,15 @@ def ask_bootstrap(run: Run, averaging: str, classes: tuple[str, ...] = (), image
 @st.cache_resource(max_entries=64, show_spinner=False)
 def start_bootstrap(path: str, modified: int, averaging: str, classes: tuple, images: tuple, _run: Run) -> Future:
     """Start to draw the images of a run with replacement, once for each version of its counts and each question."""
-    counts = select_counts(_run, images)
-    return get_worker().submit(draw_bootstrap, _run, counts.select(sorted(counts.image_ids)), averaging, classes)
+    return get_worker().submit(draw_bootstrap, _run, images, averaging, classes)
 
 
-def draw_bootstrap(run: Run, counts, averaging: str, classes: tuple[str, ...]):
+def draw_bootstrap(run: Run, images: tuple[str, ...], averaging: str, classes: tuple[str, ...]):
     """Draw the images of a run with replacement and score each draw."""
     from amn_core.scoring import choose_terms, draw_runs
 
+    counts = select_counts(run, images)
+    counts = counts.select(sorted(counts.image_ids))
     terms = choose_terms(run, counts, classes=classes, averaging=averaging)
     return draw_runs([run], [counts], [terms], resamples=RESAMPLES)[0]
 

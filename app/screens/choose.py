@@ -7,6 +7,7 @@ import streamlit as st
 from app import controls, state
 from app.cache import choices as cached_choices
 from app.charts import choices as choice_charts
+from app.components.later import render_later
 from app.components.live import render_threshold
 from app.controls import Choice
 from app.words import choices
@@ -33,6 +34,22 @@ def render() -> None:
         return
     render_threshold(choice)
     key, part = render_questions(choice)
+    render_later("Every way to choose a threshold", list(choice.runs.values()),
+                 (key, part, choice.averaging, choice.classes, choice.images), lambda: warm_choices(choice, key, part),
+                 lambda: render_answers(choice, key, part))
+
+
+def warm_choices(choice: Choice, key: str, part: str) -> None:
+    """Compute what `render_answers` draws: every selector of one run, and what labels buy for all."""
+    asked = (choice.averaging, choice.classes, choice.images, part)
+    for run in choice.runs.values():
+        cached_choices.load_budget(run, *asked)
+        cached_choices.load_choices(run, *asked)
+    cached_choices.load_confident(choice.runs[key], choice.images, part)
+
+
+def render_answers(choice: Choice, key: str, part: str) -> None:
+    """Render the table of selectors, what labels buy, and both thresholds."""
     left, right = st.columns([7, 5], gap="medium")
     with left:
         render_table(choice, key, part)

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from app import controls, state
+from app.cache import runs as cached
 from app.components import curve_views, image_table, precision_views, protocol_notes, two_cuts_view
 from app.components.claim import render_claim
+from app.components.later import render_later
 from app.components.live import render_threshold
 from app.components.run_table import render_run_table
 from app.words import claims, tables
@@ -45,10 +47,13 @@ def render() -> None:
     render_run_table(choice, controls.find_groups()[choice.group])
     protocol_notes.render_protocols(choice)
     left, right = st.columns(2, gap="medium")
+    runs, question = list(choice.runs.values()), (choice.averaging, choice.classes, choice.images)
     with left:
-        render_losers(choice)
+        render_later("Images that lose most", runs, question, lambda: warm_scores(choice),
+                     lambda: render_losers(choice))
     with right:
-        render_protocols(choice)
+        render_later("What the protocol changes", runs, question, lambda: warm_summaries(choice),
+                     lambda: render_protocols(choice))
 
 
 def render_view_choice(_runs: dict) -> None:
@@ -61,6 +66,19 @@ def render_view_choice(_runs: dict) -> None:
                      **state.bind("axis", list(AXES)))
     if view in ("miou", "difference"):
         st.toggle("Intervals", help=DEFINITIONS["interval"].text, **state.bind("intervals"))
+
+
+def warm_scores(choice: controls.Choice) -> None:
+    """Score the images of every run, for `render_losers`."""
+    for run in choice.runs.values():
+        cached.load_image_scores(run, choice.averaging, choice.classes)
+
+
+def warm_summaries(choice: controls.Choice) -> None:
+    """Score every run under every averaging, for `render_protocols`."""
+    for key in choice.runs:
+        for averaging in AVERAGINGS:
+            choice.summary(key, averaging)
 
 
 def render_losers(choice: controls.Choice) -> None:

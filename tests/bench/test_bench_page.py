@@ -24,4 +24,16 @@ def test_bench_app_sends_nothing_while_dragging_and_writes_every_number():
     assert result["explore"]["messages"] == result["curves"]["messages"] == 0
     assert result["explore"]["repaints"] > 100 and result["next_image_ms"] > 0
     text = format_app(result)
-    assert text.count("\n") == 11 and f"{result['release_ms']:.2f}" in text
+    assert text.count("\n") == 13 and f"{result['release_ms']:.2f}" in text
+
+
+def test_large_run_is_opened_on_every_screen_and_every_time_is_written():
+    pytest.importorskip("playwright.sync_api")
+    if not any(map(shutil.which, BROWSERS)):
+        pytest.skip("needs chromium on the PATH")
+    command = [sys.executable, "-m", "amn_core", "bench", "app", "--large", "60", "--classes", "6", "--json"]
+    result = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=500).stdout)
+    screens = result["large_run"]["screens"]
+    assert set(screens) == {"explore", "curves", "activation", "images", "choose"}
+    assert all(one["stands_s"] > 0 and one["memory_mb"] > 50 for one in screens.values())
+    assert format_app(result).count("\n") == len(screens) + 1
