@@ -10,7 +10,7 @@ if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` 
 
 from app import state
 from app.components import follow
-from app.components.frame import build_icon, render_frame
+from app.components.frame import build_icon, render_data_name, render_frame
 from app.lessons.page import LESSONS
 
 SCREENS = {
@@ -64,6 +64,7 @@ def main() -> None:
     follow.render_follow([one for section in pages.values() for one in section])
     try:
         page.run()
+        render_data_name(state.get("data") or "")
     finally:
         state.publish()
         follow.lead(page.url_path)

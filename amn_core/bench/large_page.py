@@ -16,7 +16,7 @@ SCREENS = {  # what stands when a screen can be read: the bar, and what the scre
     "": (".images .row",),
     "curves": (BAR, ".amn-overlay line", ".runs td.now"),
     "activation": (BAR, ".amn-overlay line", ".runs td.now"),
-    "images": (BAR, "[data-testid=stDataFrame]"),
+    "images": (BAR, ".figures .rows .line, [data-testid=stDataFrame]"),
     "choose": (BAR,),
 }
 LATER = {  # what may come after, and then stands, too

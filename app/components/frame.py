@@ -1,12 +1,16 @@
 """What every page has around its content: padding that leaves room for pictures, and numbers that keep their width."""
 
+import re
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from app import state
+from app.cache import runs as cached
 from app.components.live import read_scripts
 
+NO_CSS = re.compile(r"[^\w ·.,=()+-]+")
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.5rem; padding-right: 1.5rem; }
@@ -14,11 +18,13 @@ STYLE = """
   content: "◐ Threshold bench"; font-weight: 700; font-size: 1.05rem; white-space: nowrap;
   margin: auto 1.2rem auto 0.5rem;
 }
-.js-plotly-plot .main-svg:not(.hoverlayer) :is(.xtick, .ytick, .g-xtitle, .g-ytitle, .annotation, .legend) text {
+.js-plotly-plot .main-svg:not(.hoverlayer)
+  :is([class*="tick"], .g-xtitle, .g-ytitle, .annotation, .legend) text {
   fill: color-mix(in srgb, currentColor 82%, transparent) !important;
 }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { opacity: 1; color: inherit; }
-[data-testid="stCaptionContainer"] p { opacity: 0.8; }
+[data-testid="stCaptionContainer"] p { color: color-mix(in srgb, currentColor 80%, transparent); }
+[data-selected="true"][data-variant], [data-selected="true"][data-variant] * { color: inherit !important; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-frame-history) { position: absolute; }
 .st-key-frame-history { display: none; }
 .st-key-claim [data-testid="stText"] {
@@ -41,6 +47,18 @@ def build_icon(size: int = 64) -> Image.Image:
 
 _mount_history = st.components.v2.component(
     "amn_history", html="<i></i>", css="i { display: none; }", js=read_scripts("history.js"))
+
+
+def render_data_name(group: str) -> None:
+    """Put the data set and split of a screen at the right of its head, the same on every screen.
+
+    Args:
+        group: as `app.cache.runs.group_runs` calls it; nothing where a screen is about none.
+    """
+    name = NO_CSS.sub(" ", cached.describe_group(group)) if group else ""
+    st.html(f'<style>[data-testid="stTopNav"]::after {{ content: "{name}"; order: 99; margin: auto 0.5rem auto auto; '
+            "font-size: 0.92rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: 34vw; }"
+            '@media (max-width: 700px) { [data-testid="stTopNav"]::after { display: none; } }</style>')
 
 
 def render_frame() -> None:
