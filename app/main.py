@@ -8,7 +8,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ on the path, not its parent
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import state
+from app import controls, state
 from app.components import follow
 from app.components.frame import build_icon, render_data_name, render_frame
 from app.lessons.page import LESSONS
@@ -64,7 +64,7 @@ def main() -> None:
     follow.render_follow([one for section in pages.values() for one in section])
     try:
         page.run()
-        render_data_name(state.get("data") or "")
+        render_data_name(st.session_state.get(controls.GROUP, ""))
     finally:
         state.publish()
         follow.lead(page.url_path)

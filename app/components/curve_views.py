@@ -90,6 +90,10 @@ def render_miou(choice: Choice) -> None:
     figure = charts.draw_curves(curves, y_title="mIoU (%)", **describe_axis())
     render_chart(figure, "mIoU against the threshold: " + "; ".join(
         f"{choice.styles[key].label} peaks at {choice.summary(key).peak_miou:.1%}" for key in choice.runs))
+
+
+def render_miou_notes(choice: Choice) -> None:
+    """Render, under the bar, what the marks of the chart mean, and the way to the curve after refinement."""
     st.caption("Large mark: peak. Shaded: plateau, within one point of the peak. Dotted: every image at its own best "
                "threshold (:orange-badge[oracle]). Ring: the current threshold. A click on a curve sets it."
                + (MASKS_NOTE if any(run.is_masks for run in choice.runs.values()) else "")

@@ -22,7 +22,8 @@ RENDERERS = {
     "cuts": two_cuts_view.render_cuts, "difference": curve_views.render_difference,
 }
 BELOW = {  # under the threshold's bar
-    "cuts": two_cuts_view.render_pairs, "rates": precision_views.render_rate_table,
+    "miou": curve_views.render_miou_notes, "cuts": two_cuts_view.render_pairs,
+    "rates": precision_views.render_rate_table,
     "sizes": precision_views.explain_sizes, "images": precision_views.explain_images,
 }
 WITH_AXIS = ("miou", "classes", "rates", "sizes", "difference")

@@ -13,8 +13,8 @@
   const channel = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
   const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parentOf = (one) => one.parentElement || one.getRootNode().host || null;
-  // icons are no text, and labels of contours lie on the colours of a chart, which are no box of the page
-  const isIcon = (one) => one.closest?.("[data-testid=stIconMaterial], [translate=no], .modebar, .contourlabels");
+  // icons are no text, and labels among the marks of a chart lie on its colours, which are no box of the page
+  const isIcon = (one) => one.closest?.("[data-testid=stIconMaterial], [translate=no], .modebar, .cartesianlayer .plot");
   const isOff = (one) => one.closest?.("[disabled], [aria-disabled=true], [aria-hidden=true]");
 
   function behind(element) {

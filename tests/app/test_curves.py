@@ -394,3 +394,15 @@ def test_one_curve_an_image_with_boxes_at_the_threshold(open_curves, runs):
     expected = np.nanquantile(score_run_image_rates(runs["amn"]).precision[:, 60], [0.25, 0.5, 0.75]) * 100
     place = own["x"].index("Precision")
     np.testing.assert_allclose([read_values(own[name])[place] for name in ("q1", "median", "q3")], expected)
+
+
+def test_the_bar_stands_above_the_fold_of_a_small_window(open_page, group):
+    page = open_page("curves", data=group, intervals="0")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator(".amn-overlay > *").first.wait_for(state="attached")
+    page.locator(".runs td.now").first.wait_for()
+    page.wait_for_function("""() => {
+        const find = (root) => root.querySelector(".threshold-track")
+            || [...root.querySelectorAll("*")].map((one) => one.shadowRoot && find(one.shadowRoot)).find(Boolean);
+        return find(document).getBoundingClientRect().bottom < innerHeight;
+    }""")
