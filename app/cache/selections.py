@@ -27,7 +27,7 @@ def save_selection(group: str, name: str, images: tuple[str, ...]) -> Path:
     check_selection(name, images)
     path = find_folder(group) / f"{name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write_list(images), encoding="utf-8")
+    path.write_text(write_list(images, group), encoding="utf-8")
     return path
 
 
@@ -39,13 +39,20 @@ def check_selection(name: str, images: tuple[str, ...]) -> None:
         raise ValueError("Mark images first: a selection needs one at least.")
 
 
-def write_list(images: tuple[str, ...]) -> str:
-    """Write images as a list: one id a line."""
-    return "".join(f"{image_id}\n" for image_id in images)
+def write_list(images: tuple[str, ...], group: str) -> str:
+    """Write images as a list: one id a line; above those of drawn scenes stands of which split they are.
+
+    >>> write_list(("scene_000001",), "scenes:n=8/val")
+    '# split: val\\nscene_000001\\n'
+    """
+    kind, split = group.partition(":")[0], group.rpartition("/")[2]
+    head = f"# split: {split}\n" if kind.startswith("scenes") else ""
+    return head + "".join(f"{image_id}\n" for image_id in images)
 
 
 def load_selection(group: str, name: str) -> tuple[str, ...]:
     """Load the images of a selection; none if it is not there."""
     if name not in list_selections(group):
         return ()
-    return tuple((find_folder(group) / f"{name}.txt").read_text(encoding="utf-8").splitlines())
+    lines = (find_folder(group) / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if not line.startswith("# split: "))

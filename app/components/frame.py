@@ -19,7 +19,7 @@ STYLE = """
   margin: auto 1.2rem auto 0.5rem;
 }
 .js-plotly-plot .main-svg:not(.hoverlayer)
-  :is([class*="tick"], .g-xtitle, .g-ytitle, [class*="cbtitle"], .annotation, .legend) text {
+  :is([class*="tick"], .g-xtitle, .g-ytitle, .colorbar, .annotation, .legend) text {
   fill: color-mix(in srgb, currentColor 82%, transparent) !important;
 }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { opacity: 1; color: inherit; }

@@ -25,7 +25,7 @@ def render_selections(choice: Choice, images: tuple[str, ...], what: str) -> Non
         with st.container(horizontal=True):
             st.button("Save", on_click=store, args=(choice.group, name, images), icon=":material/save:",
                       disabled=not images)
-            st.download_button("List for --split", write_list(images), "images.txt", "text/plain",
+            st.download_button("List for --split", write_list(images, choice.group), "images.txt", "text/plain",
                                icon=":material/download:", on_click="ignore", disabled=not images)
         if error := st.session_state.pop(FAILURE, ""):
             st.error(escape(error))

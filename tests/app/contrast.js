@@ -14,7 +14,7 @@
   const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const parentOf = (one) => one.parentElement || one.getRootNode().host || null;
   // icons are no text, and labels among the marks of a chart lie on its colours, which are no box of the page
-  const isIcon = (one) => one.closest?.("[data-testid=stIconMaterial], [translate=no], .modebar, .cartesianlayer .plot");
+  const isIcon = (one) => one.closest?.("[data-testid=stIconMaterial], [translate=no], .modebar, .cartesianlayer :is(.plot, .overplot, .contourlayer, .scatterlayer)");
   const isOff = (one) => one.closest?.("[disabled], [aria-disabled=true], [aria-hidden=true]");
 
   function behind(element) {

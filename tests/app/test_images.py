@@ -199,7 +199,7 @@ def test_selection_is_saved_and_opened_again(open_images, scenes, tmp_path):
     at.text_input("selection-name").set_value("odd ones").run()
     next(button for button in at.button if button.label == "Save").click().run()
     saved = list((tmp_path / "runs" / "selections").rglob("odd ones.txt"))
-    assert not at.exception and [path.read_text() for path in saved] == [f"{scenes.ids[2]}\n"]
+    assert not at.exception and [path.read_text() for path in saved] == [f"# split: val\n{scenes.ids[2]}\n"]
     at.run()
     next(button for button in at.button if button.label == "odd ones").click().run()
     assert at.query_params["subset"] == scenes.ids[2]

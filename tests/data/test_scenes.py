@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amn_core.data import load_dataset, select_ids
+from amn_core.data import DataError, load_dataset, select_ids
 from amn_core.data.scenes.backgrounds import BACKGROUNDS
 from amn_core.data.scenes.canvas import Canvas, box, capsule, circle, cut, ellipse, polygon, ring, union
 from amn_core.data.scenes.dataset import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
@@ -316,3 +316,15 @@ def test_contact_sheet_sets_image_and_mask_side_by_side():
 def test_contact_sheet_of_nothing_is_refused():
     with pytest.raises(ValueError, match="contact sheet of 0 scenes"):
         build_contact_sheet(open_scenes({"size": "32"}, "train"), 0)
+
+
+def test_list_of_ids_is_a_split_and_says_of_which_one_it_is(tmp_path):
+    path = tmp_path / "odd ones.txt"
+    for head, split in (("", "train"), ("# split: val\n", "val")):
+        path.write_text(f"{head}scene_000003\nscene_000001\n")
+        some, whole = load_dataset("scenes:size=32,n=4", str(path)), load_dataset("scenes:size=32,n=4", split)
+        assert some.ids == ("scene_000003", "scene_000001") and some.split == split
+        np.testing.assert_array_equal(some.gt("scene_000003"), whole.gt("scene_000003"))
+    path.write_text("scene_000004\n")
+    with pytest.raises(DataError, match=r"scene_000004.*run from scene_000000 to scene_000003"):
+        load_dataset("scenes:size=32,n=4", str(path))

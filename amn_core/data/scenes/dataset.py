@@ -9,15 +9,18 @@ Nothing is stored: image i of a split is drawn from (seed, split, i) alone, the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from amn_core.constants import VOC_PALETTE
+from amn_core.data.lists import read_id_list, read_list_text
 from amn_core.data.scenes.backgrounds import BACKGROUNDS, Setting, Stage
 from amn_core.data.scenes.canvas import Canvas, Window, cut, ellipse
 from amn_core.data.scenes.layout import Placement, choose_background, choose_classes, place_objects
@@ -142,10 +145,34 @@ def _recent_scene(index: int, config: SceneConfig) -> Scene:
 def open_scenes(options: Mapping[str, str], split: str) -> SceneDataset:
     """Open the scenes of a split from the options of `scenes:key=value,…`.
 
-    Raises DataError (a ValueError) for an unknown key, split or a value out of range, naming what is allowed.
+    Args:
+        split: ``train``, ``val``, or the path of a list of ids. The same ids stand in both splits: a list of those of
+            the validation split says so in a line ``# split: val``.
+
+    Raises:
+        DataError: an unknown key, split or id, or a value out of range; it names what is allowed.
     """
-    config = SceneConfig(**{key: _parse(key, text) for key, text in options.items()}, split=split)
-    return SceneDataset(config, tuple(name_scene(i) for i in range(config.n)))
+    numbers = {key: _parse(key, text) for key, text in options.items()}
+    if split not in SPLITS and Path(split).is_file():
+        return open_listed(numbers, Path(split))
+    config = SceneConfig(**numbers, split=split)
+    return SceneDataset(config, name_scenes(config))
+
+
+def open_listed(numbers: Mapping[str, float], path: Path) -> SceneDataset:
+    """Open the scenes that a list names; see `open_scenes`."""
+    named = re.search(r"^#\s*split:\s*(\w+)\s*$", read_list_text(path), re.MULTILINE)
+    config = SceneConfig(**numbers, split=named.group(1) if named else SPLITS[0])
+    dataset = SceneDataset(config, read_id_list(path))
+    if unknown := sorted(set(dataset.ids) - set(name_scenes(config))):
+        raise DataError(f"{path}: {unknown[0]!r} is no image of {dataset.spec}: ids run from {name_scene(0)} to "
+                        f"{name_scene(config.n - 1)}")
+    return dataset
+
+
+def name_scenes(config: SceneConfig) -> tuple[str, ...]:
+    """The ids of a whole split."""
+    return tuple(name_scene(i) for i in range(config.n))
 
 
 def _parse(key: str, text: str) -> int | float:
