@@ -41,7 +41,7 @@ from amn_core.sweep.confusion import (
 )
 from amn_core.sweep.counts import Counts
 from amn_core.sweep.curves import find_peak, find_threshold, take_at
-from amn_core.sweep.images import find_overlaps, score_images
+from amn_core.sweep.images import score_images
 from amn_core.sweep.uncertainty import draw_weights, find_interval, resample_curves
 
 SCOPES = ("data set", "class", "image")
@@ -288,7 +288,7 @@ def bound(samples: np.ndarray, level: float) -> tuple[float, float]:
 def score_curves(counts: Counts, weights: np.ndarray, averaging: str, kept: np.ndarray) -> np.ndarray:
     """Score mIoU at every threshold for images drawn so often, weights (R, N): (R, T)."""
     nothing = np.zeros(len(counts.image_ids), dtype=np.int64)
-    return resample_curves(find_overlaps(counts), nothing, weights, averaging, kept)[0][:, :-1]
+    return resample_curves(counts, nothing, weights, averaging, kept)[0][:, :-1]
 
 
 def score_peaks(counts: Counts, weights: np.ndarray, averaging: str, kept: np.ndarray) -> np.ndarray:

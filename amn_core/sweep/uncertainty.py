@@ -13,9 +13,9 @@ from amn_core.constants import BACKGROUND
 from amn_core.sweep.confusion import average_iou, divide, find_classes
 from amn_core.sweep.counts import Counts
 from amn_core.sweep.curves import find_peak, score_mean, score_width, take_at
-from amn_core.sweep.images import ImageScores, Overlaps, find_overlaps, score_images
+from amn_core.sweep.images import BLOCK, ImageScores, Overlaps, find_overlaps, score_images, split_blocks
 from amn_core.sweep.protocols import Protocol, find_protocol
-from amn_core.sweep.separation import score_separation
+from amn_core.sweep.separation import Pairs, score_pairs
 
 SEPARATION_MEASURES = ("gap", "auc", "imbalance", "gini")
 MEASURES = (
@@ -145,10 +145,10 @@ def check_draw(runs: Sequence[Counts], resamples: int, level: float) -> None:
 
 def resample_scores(counts: Counts, weights: np.ndarray, averaging: str, classes=None) -> dict[str, np.ndarray]:
     """Score resamples of the images, given how often each occurs in each, weights (R, N)."""
-    images = score_images(counts, averaging, classes)
-    overlaps, best = find_overlaps(counts), images.best_index()
+    pairs = score_pairs(counts)
+    images = score_images(counts, averaging, classes, pairs)
     kept = find_classes(counts.class_names, classes)
-    curves, share = resample_curves(overlaps, best, weights, averaging, kept)
+    curves, share = resample_curves(counts, images.best_index(), weights, averaging, kept)
     miou, oracle = curves[:, :-1], curves[:, -1]
     peak = find_peak(miou)
     peak_miou = take_at(miou, peak)
@@ -157,39 +157,44 @@ def resample_scores(counts: Counts, weights: np.ndarray, averaging: str, classes
         "plateau": score_width(miou, counts.thresholds), "plateau_share": score_width(miou, share),
         "mean_miou": score_mean(miou, counts.thresholds), "oracle_miou": oracle,
         "oracle_gain": oracle - peak_miou, "mean_regret": resample_regret(images, peak, weights),
-        **resample_separation(counts, kept, weights),
+        **resample_separation(counts, pairs, kept, weights),
     }
 
 
 def resample_curves(
-    overlaps: Overlaps, best: np.ndarray, weights: np.ndarray, averaging: str, kept: np.ndarray
+    counts: Counts, best: np.ndarray, weights: np.ndarray, averaging: str, kept: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score the mIoU of resamples at each threshold, and the share of foreground.
 
-    A class at a time: the weights of the images that have it, times their areas, which are whole numbers and
-    so add up without error.
+    A block of images at a time, so that a large data set needs no more memory than its curves: areas are whole
+    numbers and so add up without error, in whatever order.
 
     Returns:
         (R, T + 1) mIoU, the last that of the oracle; (R, T) share of the pixels called foreground.
     """
-    hit, predicted = (
-        np.concatenate([areas, take_at(areas, best[overlaps.image])[:, None]], axis=1).astype(np.float64)
-        for areas in (overlaps.hit, overlaps.predicted)
-    )
-    shape = (overlaps.n_classes, len(weights), hit.shape[1])
-    iou, is_present = np.full(shape, np.nan, dtype=np.float64), np.zeros((shape[0], shape[1], 1), dtype=bool)
-    total, background = np.zeros(len(weights)), np.zeros(shape[1:])
+    shape = (counts.n_classes, len(weights), len(counts.thresholds) + 1)
+    hit, predicted, truth = np.zeros(shape), np.zeros(shape), np.zeros(shape[:2])
+    for start, block in zip(range(0, len(best), BLOCK), split_blocks(counts), strict=True):
+        part = slice(start, start + BLOCK)
+        draw_areas(find_overlaps(block), best[part], weights[:, part], hit, predicted, truth)
+    share = 1 - divide(predicted[BACKGROUND, :, :-1], truth.sum(axis=0)[:, None])
+    iou = divide(hit, truth[..., None] + predicted - hit)
+    return average_iou(iou[kept], truth[kept, :, None] > 0, averaging, axis=0), share
+
+
+def draw_areas(
+    overlaps: Overlaps, best: np.ndarray, weights: np.ndarray, hit: np.ndarray, predicted: np.ndarray,
+    truth: np.ndarray,
+) -> None:
+    """Add the areas of resamples of some images to `hit` and `predicted` (C, R, T + 1) and `truth` (C, R)."""
     for label in np.unique(overlaps.label):
         rows = overlaps.label == label
-        drawn = weights[:, overlaps.image[rows]]
-        truth, called = drawn @ overlaps.truth[rows].astype(np.float64), drawn @ predicted[rows]
-        total += truth
-        if label == BACKGROUND:
-            background = called
-        inside = drawn @ hit[rows]
-        iou[label], is_present[label] = divide(inside, truth[:, None] + called - inside), truth[:, None] > 0
-    share = 1 - divide(background[:, :-1], total[:, None])
-    return average_iou(iou[kept], is_present[kept], averaging, axis=0), share
+        image = overlaps.image[rows]
+        drawn = weights[:, image]
+        truth[label] += drawn @ overlaps.truth[rows].astype(np.float64)
+        for summed, areas in ((hit, overlaps.hit[rows]), (predicted, overlaps.predicted[rows])):
+            whole = np.concatenate([areas, take_at(areas, best[image])[:, None]], axis=1)
+            summed[label] += drawn @ whole.astype(np.float64)
 
 
 def resample_regret(images: ImageScores, peak: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -200,17 +205,18 @@ def resample_regret(images: ImageScores, peak: np.ndarray, weights: np.ndarray) 
     return divide(at_peak, take_at(weights @ is_defined.astype(np.float64), peak))
 
 
-def resample_separation(counts: Counts, kept: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
+def resample_separation(
+    counts: Counts, pairs: Pairs, kept: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
     """Score the mean separation of resamples over pairs of image and class that have both areas."""
-    bins = counts.separation_bins
-    has_both = (bins[:, :2].sum(axis=2, dtype=np.int64) > 0).all(axis=1)
-    rows = np.flatnonzero(has_both & np.isin(counts.separation_class, kept))
-    separation = score_separation(bins[rows], counts.separation_moments[rows], counts.thresholds)
-    drawn, means = weights[:, counts.separation_image[rows]], {}
+    means = {}
+    rows = np.flatnonzero(pairs.has_both & np.isin(counts.separation_class, kept))
+    image, n = counts.separation_image[rows], weights.shape[1]
     for name in SEPARATION_MEASURES:
-        values = getattr(separation, name)
+        values = getattr(pairs.separation, name)[rows]
         is_defined = ~np.isnan(values)
-        means[name] = divide(drawn @ np.where(is_defined, values, 0), drawn @ is_defined.astype(np.float64))
+        by_image = [np.bincount(image, part, n) for part in (np.where(is_defined, values, 0), is_defined)]
+        means[name] = divide(weights @ by_image[0], weights @ by_image[1])
     return means
 
 

@@ -1,7 +1,7 @@
 """Parts of a screen that a large data set makes slow: the rest stands at once, and they come when they are ready."""
 
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import streamlit as st
 
@@ -39,16 +39,10 @@ def render_later(what: str, runs: Sequence[Run], question: Hashable, warm: Calla
     draw()
 
 
-@st.cache_resource
-def get_worker() -> ThreadPoolExecutor:
-    """Get the thread that fills caches; intervals have another one."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="app-later")
-
-
 @st.cache_resource(max_entries=64, show_spinner=False)
 def start(marks: tuple, question: Hashable, _warm: Callable[[], None]) -> Future:
     """Start to fill the caches, once for each version of the counts and each question."""
-    return get_worker().submit(_warm)
+    return cached.get_worker().submit(_warm)  # one after another, so that their memory does not add up
 
 
 @st.fragment(run_every=1.0)
