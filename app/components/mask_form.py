@@ -33,9 +33,9 @@ def render_painting(run: Run, key: str, who: str, standing: cached_answers.Stand
 
 
 def keep(run: Run, place: tuple, sent: str, lengths: list, who: str) -> None:
-    """Keep what was painted, once, and draw the next image."""
+    """Keep what was painted, once, and draw the next image; a viewer of a classroom writes nothing."""
     held, sheet = st.session_state.get(SHEET, (None, None))
-    if held != place or sheet.id != sent:
+    if held != place or sheet.id != sent or state.is_classroom():
         return
     try:
         st.session_state[LAST] = brushing.keep_mask(run, sheet, lengths, who)
@@ -47,4 +47,6 @@ def keep(run: Run, place: tuple, sent: str, lengths: list, who: str) -> None:
 
 def take_back() -> None:
     """Take the last mask back."""
+    if state.is_classroom():
+        return
     brushing.take_back(st.session_state.pop(LAST))

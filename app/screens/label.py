@@ -1,6 +1,5 @@
 """Label: answer single pixels or paint masks, and watch the threshold and its band come to rest."""
 
-import pandas as pd
 import streamlit as st
 
 from amn_core.formats.answers import NAME, load_entries, merge_entries
@@ -9,10 +8,10 @@ from app import labelling, roots, state
 from app.cache import answers as cached_answers
 from app.cache import own
 from app.cache import runs as cached
+from app.components.answered_runs import render_runs
 from app.components.labeller import render_labeller
 from app.components.mask_form import render_painting
 from app.pictures.questions import pack_questions
-from app.words.answers import write_difference, write_score
 from app.words.text import escape
 
 SESSION, WHO, WAY = "label-session", "label-who", "label-way"
@@ -54,7 +53,8 @@ def render_questions(groups: dict) -> tuple[dict[str, Run], str]:
         key = st.selectbox("Choose pixels for", list(runs), format_func=names.get, width=220,
                            help="Answers serve every run on these photographs; the next pixels are those that are "
                                 "worth most to this one.", **state.bind("of", list(runs)))
-        st.segmented_control("By", ["Points", "Masks"], default="Points", required=True, key=WAY)
+        if not state.is_classroom():  # a mask is written to a file
+            st.segmented_control("By", ["Points", "Masks"], default="Points", required=True, key=WAY)
         with st.popover("Answers", icon=":material/inventory_2:"):
             render_file()
     return runs, key
@@ -106,7 +106,7 @@ def render_live(runs: dict[str, Run], key: str) -> None:
     standing = cached_answers.load_standing(run, session.own)
     labelling.fill_queue(session, run, standing)
     who = st.session_state.get(WHO) or ""
-    if st.session_state.get(WAY) == "Masks":
+    if st.session_state.get(WAY) == "Masks" and not state.is_classroom():
         render_painting(run, key, who, standing)
     else:
         packed = pack_questions([session.asked[one] for one in session.queue])
@@ -126,10 +126,7 @@ def render_after(runs: dict[str, Run], key: str, standing: cached_answers.Standi
         problems = (f"{image}: {why}" for image, why in standing.placed.problems.items())
         st.warning("Left out: " + escape("; ".join(problems)))
     if shows_all:
-        st.dataframe(build_table(runs, standing), hide_index=True, column_config={
-            "threshold": st.column_config.NumberColumn("Threshold", format="%.3f"),
-            "lost": st.column_config.NumberColumn("Regret at most (points, 95 %)", format="%.1f"),
-            "score": "mIoU (%, 95 %)", "above": f"Above {cached.name_runs(runs)[key]} (points, 95 %)"})
+        render_runs(runs, key, standing, get_own())
 
 
 def get_own() -> own.OwnAnswers | None:
@@ -141,17 +138,6 @@ def use_threshold(threshold: float) -> None:
     """Set the shared threshold."""
     state.put("t", round(threshold, 3))
     state.publish()
-
-
-def build_table(runs: dict[str, Run], chosen: cached_answers.Standing) -> pd.DataFrame:
-    """Build the table of runs: threshold, regret at most, mIoU, and by how much it is above that of the chosen run."""
-    names, rows = cached.name_runs(runs), []
-    for key, run in runs.items():
-        standing = cached_answers.load_standing(run, get_own())
-        difference = cached_answers.compare_standings(chosen, standing)
-        rows.append({"Run": names[key], "threshold": standing.threshold, "lost": standing.bounds.lost * 100,
-                     "score": write_score(standing.bounds), "above": write_difference(difference)})
-    return pd.DataFrame(rows)
 
 
 render()

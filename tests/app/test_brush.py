@@ -9,6 +9,7 @@ from amn_core.formats.answers import load_entries
 from amn_core.formats.masks import load_mask
 from app import brushing, roots
 from app.cache import answers as cached_answers
+from app.components import mask_form
 
 
 @pytest.fixture
@@ -65,6 +66,22 @@ def test_what_is_no_mask_of_the_image_is_not_kept(kept, runs):
     with pytest.raises(ValueError, match="paint it again"):
         brushing.keep_mask(runs["cam"], sheet, [0, 3])
     assert not kept.exists() and not brushing.find_path(runs["cam"], sheet.image).exists()
+
+
+@pytest.mark.parametrize(("is_classroom", "offered"), [("1", 0), ("0", 1)])
+def test_viewers_of_a_classroom_are_offered_no_brush(open_app, group, monkeypatch, is_classroom, offered):
+    monkeypatch.setenv("AMN_CLASSROOM", is_classroom)
+    at = open_app("label", data=group)
+    assert not at.exception and len(at.get("button_group")) == offered
+
+
+@pytest.mark.parametrize(("is_classroom", "is_written"), [("1", False), ("0", True)])
+def test_viewers_of_a_classroom_write_no_mask(kept, runs, monkeypatch, is_classroom, is_written):
+    sheet = brushing.draw_sheet(runs["cam"], np.random.default_rng(0))
+    monkeypatch.setattr(mask_form.st, "session_state", {mask_form.SHEET: (("cam", 0), sheet)})
+    monkeypatch.setenv("AMN_CLASSROOM", is_classroom)
+    mask_form.keep(runs["cam"], ("cam", 0), sheet.id, [0, sheet.shape[0] * sheet.shape[1]], "")
+    assert kept.exists() == brushing.find_path(runs["cam"], sheet.image).exists() == is_written
 
 
 def test_an_image_is_painted_and_kept_in_the_browser(open_page, group, scenes, runs_root):
