@@ -8,6 +8,7 @@ from app import brushing, state
 from app.cache import answers as cached_answers
 from app.components.brusher import render_brusher
 from app.words.answers import write_details, write_verdict
+from app.words.text import escape
 
 SHEET, LAST, FAULT = "mask-sheet", "mask-last", "mask-fault"
 
@@ -21,10 +22,10 @@ def render_painting(run: Run, key: str, who: str, standing: cached_answers.Stand
     render_brusher(sheet.describe(), sheet.jpeg, lambda sent, lengths: keep(run, place, sent, lengths, who),
                    key=f"brusher:{key}:{state.get_visit()}")
     if fault := st.session_state.pop(FAULT, None):
-        st.error(fault)
+        st.error(escape(fault))
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         if painted := st.session_state.get(LAST):
-            st.caption(f"Kept as {painted.path.name}, {len(painted.entries)} of its pixels as answers.")
+            st.caption(f"Kept as {escape(painted.path.name)}, {len(painted.entries)} of its pixels as answers.")
             st.button("Take it back", icon=":material/undo:", on_click=take_back)
         st.button("Another image", icon=":material/skip_next:", on_click=st.session_state.pop, args=(SHEET, None))
     n, bounds = round(standing.placed.answers.counts.sum()), standing.bounds  # pixels of one image count as few
