@@ -1,8 +1,8 @@
 """The knob of the drawn scenes: CAM and AMN trained at several settings, and what that does to their maps.
 
-The share of objects that only their small part names (`discriminative` of `scenes`) is the cause; imbalance,
-plateau and peak are the effect. Everything else stays: the same seeds, sizes and schedules. A seed sets both the
-scenes and every random draw; several of them show what is chance.
+How much less the body of an object tells of its class than its small part (`discriminative` of `scenes`) is the
+cause; imbalance, plateau and peak are the effect. Everything else stays: the same seeds, sizes and schedules. A seed
+sets both the scenes and every random draw; several of them show what is chance.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from amn_core.presets import BACKBONES, DEVICES
 
 MEASURES = ("peak_miou", "peak_threshold", "plateau", "plateau_share", "mean_miou", "oracle_miou", "gap", "auc",
             "imbalance")
-COLUMNS = ("imbalance", "plateau", "peak_miou", "gap", "auc")
-TITLES = ("imbalance", "plateau", "peak mIoU %", "gap", "AUC")
+COLUMNS = ("imbalance", "plateau", "plateau_share", "peak_miou", "gap", "auc")
+TITLES = ("imbalance", "plateau", "plateau (share)", "peak mIoU %", "gap", "AUC")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class KnobConfig:
     """What `knob` needs: the settings, and how much to train for each."""
 
     values: str = option("0,0.5,1", "settings of the knob in [0, 1], separated by commas")
-    size: int = option(160, "side of the scenes, pixels")
+    size: int = option(256, "side of the scenes, pixels")
     trained: int = option(200, "scenes to train on")
     images: int = option(60, "scenes to measure on")
     cam_epochs: int = option(4, "passes over the data for CAM")

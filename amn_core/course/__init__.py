@@ -1,7 +1,7 @@
 """An assignment from data to report, an hour long: what is asked, what was done, and whether a report is true.
 
     python -m amn_core course new scenes --out runs/course
-    python -m amn_core course check reports --data scenes:size=160,n=48,seed=7
+    python -m amn_core course check reports --data scenes:size=256,n=48,seed=7
 
 - `assignment`  what is asked: the steps, their minutes, their commands; a folder with ``course.json``
 - `work`        what a student left in that folder: answers, images that were opened, when each step was ticked

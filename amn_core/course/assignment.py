@@ -103,7 +103,7 @@ def new_assignment(kind: str, out: str, data: str = "", seed: int = 7) -> Assign
     if (folder / NAME).is_file():
         raise ValueError(f"{folder} holds an assignment already: choose another --out")
     if kind == "scenes":
-        spec, learnt = (f"scenes:size=160,n={n},seed={seed}" for n in (SCENES, LEARNT))
+        spec, learnt = (f"scenes:size=256,n={n},seed={seed}" for n in (SCENES, LEARNT))
         split = "val"
     else:
         spec, split, learnt = find_pets(folder, data, seed), "trainval", ""

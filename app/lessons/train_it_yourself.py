@@ -14,7 +14,7 @@ NAME = "train_it_yourself"
 MEASURES = {"imbalance": ("imbalance", 1, 0.2), "peak_miou": ("peak mIoU %", 100, 20), "gap": ("gap", 1, 0.2)}
 DRAWN = (0.0, 0.25, 0.5, 0.75, 1.0)
 SHOWN = 4
-TRAINED = 640
+TRAINED = 320
 CONTROLS = (Slider("knob", "The knob: how much less the body tells than the part", 0.0, 1.0, 0.05,
                    ends=("all tells", "part alone")),)
 

@@ -8,6 +8,7 @@ import pytest
 from amn_core.commands.apply import ApplyConfig, apply_bundle
 from amn_core.commands.extract import ExtractConfig, extract
 from amn_core.formats.runs import load_run
+from amn_core.presets import PRESET_SCALES
 
 BUNDLE = Path(__file__).resolve().parents[2] / "checkpoints" / "scenes"
 DATA = "scenes:size=96,n=4,seed=21"
@@ -30,7 +31,7 @@ def test_maps_are_those_of_extract_and_are_kept(tmp_path):
     apply_bundle(config)
     run = load_run(tmp_path / "out" / "cam")
     extract(ExtractConfig(checkpoint=str(BUNDLE / "cam" / "model.pth"), data=DATA, out=str(tmp_path / "one"),
-                          scales="1,1.5", device="cpu", precision="fp32"))
+                          scales=PRESET_SCALES["scenes"], device="cpu", precision="fp32"))
     first = run.map_ids[0]
     assert np.array_equal(run.map(first)[0], load_run(tmp_path / "one").map(first)[0])
     before = run.map_path(first).stat().st_mtime_ns

@@ -369,7 +369,7 @@ def test_a_folder_of_reports_is_checked_against_itself_too(dataset, tmp_path):
 def test_the_commands_write_show_report_and_check(finished, tmp_path, capsys):
     assert main(["course", "new", "scenes", "--out", str(tmp_path / "new")]) == 0
     out = capsys.readouterr().out
-    assert "about 60 minutes" in out and "course check REPORTS --data scenes:size=160,n=48,seed=7" in out
+    assert "about 60 minutes" in out and "course check REPORTS --data scenes:size=256,n=48,seed=7" in out
     assert main(["course", "show", str(tmp_path / "new")]) == 0
     assert "[ ] Check the data (5 min): No check of the data yet." in capsys.readouterr().out
     assert main(["course", "report", str(tmp_path / "new")]) == 1

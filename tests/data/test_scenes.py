@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from amn_core.data import DataError, load_dataset, select_ids
-from amn_core.data.scenes.backgrounds import BACKGROUNDS
+from amn_core.data.scenes.backgrounds import BACKGROUNDS, Stage
 from amn_core.data.scenes.canvas import Canvas, box, capsule, circle, cut, ellipse, polygon, ring, union
+from amn_core.data.scenes.coats import Build, Look
 from amn_core.data.scenes.dataset import SceneConfig, build_contact_sheet, build_scene, colour_mask, open_scenes
-from amn_core.data.scenes.layout import choose_background, choose_classes, choose_coat, place_objects
-from amn_core.data.scenes.objects import CLASS_NAMES, FAMILIES, KINDS, coats_of
+from amn_core.data.scenes.layout import choose_background, choose_classes, choose_look, measure_depth, place_objects
+from amn_core.data.scenes.objects import CLASS_NAMES, FAMILIES, KINDS, looks_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,7 +140,7 @@ def test_scenes_hold_one_and_several_classes(scenes):
 
 def test_objects_span_small_to_large(scenes):
     shares = [np.mean(s.gt == c) for s in scenes for c in s.class_ids]
-    assert min(shares) < 0.025
+    assert min(shares) < 0.035
     assert max(shares) > 0.45
 
 
@@ -175,62 +176,83 @@ def test_cooccurrence_sets_how_often_a_class_is_at_home():
     def share_at_home(cooccurrence: float) -> float:
         draws = rng(3)
         hits = [
-            choose_background(draws, [c], cooccurrence) == KINDS[c - 1].home
+            choose_background(draws, c, cooccurrence) == KINDS[c - 1].home
             for c in draws.integers(1, len(KINDS) + 1, 2000)
         ]
         return float(np.mean(hits))
 
     assert share_at_home(1.0) == 1.0
-    assert share_at_home(0.0) == pytest.approx(0.1, abs=0.03)
-    assert share_at_home(0.5) == pytest.approx(0.55, abs=0.04)
+    elsewhere = np.mean([1 / len(kind.places) for kind in KINDS])
+    assert share_at_home(0.0) == pytest.approx(elsewhere, abs=0.03)
+    assert share_at_home(0.5) == pytest.approx(0.5 + elsewhere / 2, abs=0.04)
 
 
 def test_every_class_has_a_background_of_its_own():
     assert sorted(kind.home for kind in KINDS) == sorted(BACKGROUNDS)
 
 
-def test_discriminative_is_the_share_that_the_small_part_names():
-    def draw_coats(discriminative: float) -> list:
-        draws = rng(5)
-        return [choose_coat(draws, CLASS_NAMES.index("cow"), discriminative) for _ in range(1500)]
-
-    assert not any(is_named_by_part for _, is_named_by_part in draw_coats(0.0))
-    assert all(is_named_by_part for _, is_named_by_part in draw_coats(1.0))
-    assert np.mean([is_named_by_part for _, is_named_by_part in draw_coats(0.3)]) == pytest.approx(0.3, abs=0.04)
-
-
-def test_coat_tells_the_class_where_the_part_does_not_and_nothing_where_it_does():
+def test_body_narrows_the_class_down_as_the_knob_says():
+    """Own coats and builds are the share that the knob leaves, and those of the family that chance gives back."""
     cow = CLASS_NAMES.index("cow")
-    draws = rng(5)
-    named = [choose_coat(draws, cow, 0.5) for _ in range(1500)]
-    assert {coat.pattern for coat, is_named_by_part in named if not is_named_by_part} == {"patches"}
-    own = np.mean([coat.pattern == "patches" for coat, is_named_by_part in named if is_named_by_part])
-    assert own == pytest.approx(1 / 5, abs=0.05)  # one coat of five in the wardrobe, whatever the class
+    coats, builds = looks_of("quadruped")
+    for knob in (0.0, 0.3, 1.0):
+        draws = rng(5)
+        looks = [choose_look(draws, cow, knob) for _ in range(1500)]
+        own_coat = np.mean([look.coat.pattern == "patches" for look in looks])
+        own_build = np.mean([look.build.tail == "tuft" for look in looks])
+        assert own_coat == pytest.approx(1 - knob + knob / len(coats), abs=0.04)
+        assert own_build == pytest.approx(1 - knob + knob / len(builds), abs=0.04)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_plain_part_is_drawn_and_names_nothing(name):
-    family = FAMILIES[name]
-    bare, plain = (Canvas(np.zeros((5, 96, 96), np.float32), (48.0, 60.0), 38.0) for _ in range(2))
-    family.draw(bare, family.wardrobe[0], lambda canvas, coat: None, rng(1))
-    family.draw(plain, family.wardrobe[0], family.draw_plain, rng(1))
-    assert not np.array_equal(bare.planes[:4], plain.planes[:4]) and not plain.planes[4].any()
+def test_coat_and_build_are_dealt_out_by_themselves():
+    draws = rng(6)
+    looks = [choose_look(draws, CLASS_NAMES.index("cat"), 1.0) for _ in range(1500)]
+    striped = [look.build.tail == "long" for look in looks if look.coat.pattern == "stripes"]
+    assert np.mean(striped) == pytest.approx(1 / 3, abs=0.06)
 
 
 @pytest.mark.parametrize("discriminative", [0.0, 1.0])
-def test_parts_are_marked_where_they_name_a_class_alone(discriminative):
-    scenes = [build_scene(i, SceneConfig(size=64, discriminative=discriminative)) for i in range(12)]
-    assert any(s.parts.any() for s in scenes) == bool(discriminative)
+def test_every_class_of_a_scene_has_its_small_part(discriminative):
+    scenes = [build_scene(i, SceneConfig(size=96, discriminative=discriminative)) for i in range(12)]
+    shown = [set(np.unique(s.parts)) - {0} for s in scenes]
+    assert np.mean([parts == set(s.class_ids.tolist()) for parts, s in zip(shown, scenes)]) > 0.8
+
+
+def test_objects_stand_where_they_belong():
+    draws = rng(7)
+    for name, paint in BACKGROUNDS.items():
+        setting = paint(Stage(Canvas(np.zeros((3, 64, 64), np.float32), (0.0, 0.0), 64), draws, 0.5))
+        first = next(c for c, kind in enumerate(KINDS, 1) if name in kind.places)
+        classes = choose_classes(draws, first, name)
+        assert all(name in KINDS[c - 1].places for c in classes)
+        for it in place_objects(draws, classes, setting, 0.5):
+            strips = [setting.strips[s] for s in KINDS[it.class_id - 1].stands_on if s in setting.strips]
+            assert any(top - 1e-9 <= it.foot <= bottom + 0.03 for top, bottom in strips)
+            assert it.is_afloat <= ("water" in setting.strips)
+
+
+def test_sizes_go_together():
+    """Two of one kind differ as their distance says, within a tenth."""
+    draws = rng(8)
+    setting = BACKGROUNDS["meadow"](Stage(Canvas(np.zeros((3, 64, 64), np.float32), (0.0, 0.0), 64), draws, 0.0))
+    found = 0
+    for _ in range(60):
+        placed = place_objects(draws, [2, 2], setting, 0.5)
+        if len(placed) == 2:
+            far, near = (it.unit / measure_depth(it.foot, setting) for it in placed)
+            assert 0.8 < far / near < 1.25
+            found += 1
+    assert found > 20
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_relatives_differ_in_the_small_part_alone(family):
     """In the same coat, two classes of a family agree on every pixel that belongs to neither small part."""
-    coat = coats_of(family)[0]
+    look = Look(looks_of(family)[0][0], Build())
     layers = []
     for kind in (k for k in KINDS if k.family == family):
         canvas = Canvas(np.zeros((5, 128, 128), np.float32), (64, 70), 50)
-        FAMILIES[family].draw(canvas, coat, kind.draw_part, rng(1))
+        FAMILIES[family].draw(canvas, look, kind.draw_part, rng(1))
         layers.append(canvas.planes)
     first, second = layers[:2]
     is_shared = (first[4] == 0) & (second[4] == 0)
@@ -242,7 +264,7 @@ def test_relatives_differ_in_the_small_part_alone(family):
 def test_family_describes_the_extent_and_area_of_its_classes(kind):
     family, scale = FAMILIES[kind.family], 60
     canvas = Canvas(np.zeros((5, 200, 200), np.float32), (100, 100), scale)
-    family.draw(canvas, kind.coat, kind.draw_part, rng(0))
+    family.draw(canvas, Look(kind.coat, kind.build), kind.draw_part, rng(0))
     rows, columns = np.nonzero(canvas.planes[3] > 0.5)
     u0, v0, u1, v1 = family.extent
     low, high = (
@@ -250,7 +272,7 @@ def test_family_describes_the_extent_and_area_of_its_classes(kind):
         (np.array([columns.max(), rows.max()]) - 99) / scale,
     )
     assert (low >= np.array([u0, v0]) - 0.06).all() and (high <= np.array([u1, v1]) + 0.06).all()
-    assert canvas.planes[3].sum() / scale**2 == pytest.approx(family.area, rel=0.15)
+    assert canvas.planes[3].sum() / scale**2 == pytest.approx(family.area, rel=0.25)
 
 
 def test_clutter_adds_detail():
@@ -264,7 +286,8 @@ def test_clutter_adds_detail():
 def test_objects_keep_their_small_parts_in_sight():
     draws = rng(2)
     for _ in range(200):
-        placed = place_objects(draws, choose_classes(draws), 0.4, 0.5)
+        setting = BACKGROUNDS["meadow"](Stage(Canvas(np.zeros((3, 32, 32), np.float32), (0.0, 0.0), 32), draws, 0.0))
+        placed = place_objects(draws, choose_classes(draws, 2, "meadow"), setting, 0.5)
         assert placed and [p.foot for p in placed] == sorted(p.foot for p in placed)
         assert all(0 < p.part[0] < 1 and 0 < p.part[1] < 1 for p in placed)
 

@@ -6,7 +6,7 @@ objects where the ground begins and in what light they stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,16 +22,17 @@ MOONLIGHT = (0.5, 0.56, 0.8)
 class Setting:
     """Where objects stand and how they are lit.
 
-    horizon: v where the ground begins. tint: factors for red, green and blue of all that stands there.
+    horizon: v where the ground begins. strips: for `land`, `road` and `water`, the range of v in which the feet of
+    what belongs there stand; what is not there has no strip. tint: factors for red, green and blue of all that
+    stands there.
     shadow: darkness of the shadow under an object. near: what may stand in front of the objects.
-    is_water: whether objects float, with a ripple around them.
     """
 
     horizon: float
+    strips: Mapping[str, tuple[float, float]]
     tint: Colour = (1.0, 1.0, 1.0)
     shadow: float = 0.32
     near: tuple[decor.Decor, ...] = (decor.tuft, decor.flower)
-    is_water: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class Stage:
             thing(self.canvas, self.rng, float(u), v, size)
 
 
+def _land(top: float) -> dict[str, tuple[float, float]]:
+    """Open country, where animals and cars stand alike."""
+    return {"land": (top, 1.04), "road": (top, 1.06)}
+
+
 def _sun(stage: Stage, u: float, v: float, radius: float, colour: Colour) -> None:
     stage.canvas.paint(circle(u, v, radius * 2.2), colour, opacity=0.25, softness=radius * 2.5)
     stage.canvas.paint(circle(u, v, radius), colour)
@@ -126,7 +132,7 @@ def meadow(stage: Stage) -> Setting:
     stage.scatter(
         (decor.flower, decor.tuft, decor.rock, decor.flower, decor.mushroom), 14, horizon + 0.06, 1.0, 0.035, 0.1, 0.25
     )
-    return Setting(horizon, near=(decor.tuft, decor.flower, decor.bush))
+    return Setting(horizon, _land(horizon + 0.04), near=(decor.tuft, decor.flower, decor.bush))
 
 
 def farm(stage: Stage) -> Setting:
@@ -139,7 +145,7 @@ def farm(stage: Stage) -> Setting:
         decor.barn(stage.canvas, stage.rng, stage.between(0.1, 0.9), horizon + 0.03, stage.between(0.25, 0.42))
     stage.scatter((decor.tree, decor.fence, decor.fence), 4, horizon + 0.02, horizon + 0.07, 0.1, 0.2, 0.25)
     stage.scatter((decor.hay, decor.tuft, decor.rock, decor.hay), 9, horizon + 0.08, 1.0, 0.05, 0.15, 0.25)
-    return Setting(horizon, (1.03, 1.0, 0.94), near=(decor.tuft, decor.hay, decor.fence))
+    return Setting(horizon, _land(horizon + 0.04), (1.03, 1.0, 0.94), near=(decor.tuft, decor.hay, decor.fence))
 
 
 def lake(stage: Stage) -> Setting:
@@ -150,8 +156,14 @@ def lake(stage: Stage) -> Setting:
     stage.scatter((decor.pine, decor.tree), 6, horizon, horizon + 0.01, 0.1, 0.18)
     water = mix(hex_colour("#7CC4CC"), hex_colour("#6FA9CE"), stage.between(0, 1))
     stage.ground(mix(water, (1, 1, 1), 0.3), mix(water, hex_colour("#2F6F8F"), 0.55), horizon, 0.04)
-    stage.scatter((decor.wave, decor.wave, decor.lily, decor.lily, decor.reed), 18, horizon + 0.05, 1.0, 0.06, 0.13)
-    return Setting(horizon, (0.97, 1.0, 1.02), 0.22, (decor.reed, decor.lily, decor.wave), is_water=True)
+    bank = stage.between(0.76, 0.84)
+    stage.scatter((decor.wave, decor.wave, decor.lily, decor.lily, decor.reed), 18, horizon + 0.05, bank, 0.05, 0.11)
+    stage.ridge(bank + 0.02, 0.05, 3, hex_colour("#D9C79A"))
+    stage.ridge(bank + 0.045, 0.05, 3, stage.any("#9CBF72", "#A9BE6C", "#86B474"))
+    stage.ground(hex_colour("#93B96C"), hex_colour("#6FA05A"), bank + 0.04, 0.06)
+    stage.scatter((decor.reed, decor.tuft, decor.flower, decor.rock), 9, bank + 0.04, 1.0, 0.05, 0.1, 0.2)
+    strips = {"water": (horizon + 0.06, bank - 0.01), "land": (bank + 0.06, 1.04)}
+    return Setting(horizon, strips, (0.97, 1.0, 1.02), 0.22, (decor.reed, decor.tuft, decor.flower))
 
 
 def sea(stage: Stage) -> Setting:
@@ -167,7 +179,7 @@ def sea(stage: Stage) -> Setting:
     water = mix(hex_colour("#2E86AB"), hex_colour("#3AA6A0"), stage.between(0, 1))
     stage.ground(mix(water, (1, 1, 1), 0.25), mix(water, hex_colour("#123F63"), 0.5), horizon, 0.08)
     stage.scatter((decor.wave,), 22, horizon + 0.03, 1.0, 0.05, 0.18)
-    return Setting(horizon, (1.0, 0.98, 0.97), 0.25, (decor.wave,), is_water=True)
+    return Setting(horizon, {"water": (horizon + 0.05, 1.06)}, (1.0, 0.98, 0.97), 0.25, (decor.wave,))
 
 
 def beach(stage: Stage) -> Setting:
@@ -181,7 +193,8 @@ def beach(stage: Stage) -> Setting:
     stage.ground(mix(sand, hex_colour("#C79A66"), 0.25), sand, shore + 0.03, 0.07)
     stage.scatter((decor.palm, decor.umbrella, decor.umbrella), 4, shore + 0.06, shore + 0.2, 0.16, 0.3, 0.25)
     stage.scatter((decor.starfish, decor.rock, decor.ball, decor.starfish), 9, shore + 0.1, 1.0, 0.04, 0.11, 0.25)
-    return Setting(shore, (1.04, 1.0, 0.95), near=(decor.starfish, decor.rock, decor.ball, decor.umbrella))
+    strips = {"water": (horizon + 0.03, shore), "land": (shore + 0.08, 1.04)}
+    return Setting(shore, strips, (1.04, 1.0, 0.95), near=(decor.starfish, decor.rock, decor.ball, decor.umbrella))
 
 
 def snow(stage: Stage) -> Setting:
@@ -196,7 +209,7 @@ def snow(stage: Stage) -> Setting:
     )
     for u, v, r in stage.rng.random((int(26 * stage.clutter), 3)):
         stage.canvas.paint(circle(float(u), float(v), 0.004 + 0.006 * float(r)), (1.0, 1.0, 1.0), opacity=0.8)
-    return Setting(horizon, (0.95, 0.98, 1.05), 0.2, (decor.mound, decor.snowy_pine))
+    return Setting(horizon, _land(horizon + 0.05), (0.95, 0.98, 1.05), 0.2, (decor.mound, decor.snowy_pine))
 
 
 def night(stage: Stage) -> Setting:
@@ -216,7 +229,7 @@ def night(stage: Stage) -> Setting:
     stage.ground(hex_colour("#3B4A6B"), hex_colour("#26344F"), horizon, 0.09)
     small = (_dim(decor.bush), _dim(decor.rock), _dim(decor.tuft), _dim(decor.mushroom))
     stage.scatter(small, 9, horizon + 0.06, 1.0, 0.05, 0.13, 0.35)
-    return Setting(horizon, (0.72, 0.74, 0.92), 0.4, (decor.tuft, decor.bush))
+    return Setting(horizon, _land(horizon + 0.05), (0.72, 0.74, 0.92), 0.4, (decor.tuft, decor.bush))
 
 
 def _dim(thing: decor.Decor) -> decor.Decor:
@@ -270,7 +283,8 @@ def city(stage: Stage) -> Setting:
         )
     stage.scatter((decor.lamp_post, decor.tree, decor.bush), 6, horizon + 0.05, kerb, 0.16, 0.34, 0.25)
     stage.scatter((decor.cone, decor.cone, decor.block), 5, kerb + 0.04, 1.0, 0.06, 0.13, 0.25)
-    return Setting(horizon + 0.06, (0.98, 0.98, 1.0), near=(decor.cone, decor.lamp_post))
+    strips = {"land": (horizon + 0.07, 1.03), "road": (kerb + 0.06, 1.05)}
+    return Setting(horizon + 0.06, strips, (0.98, 0.98, 1.0), near=(decor.cone, decor.lamp_post))
 
 
 def street(stage: Stage) -> Setting:
@@ -288,7 +302,8 @@ def street(stage: Stage) -> Setting:
     stage.ground(hex_colour("#8A7F8A"), hex_colour("#6C6272"), kerb, 0.05)
     stage.canvas.paint(box(0.5, kerb, 0.6, 0.009), hex_colour("#EADBCB"))
     stage.scatter((decor.cone, decor.ball, decor.rock), 4, kerb + 0.05, 1.0, 0.05, 0.1, 0.25)
-    return Setting(horizon + 0.08, (1.05, 0.97, 0.92), near=(decor.bush, decor.cone))
+    strips = {"land": (horizon + 0.09, 1.03), "road": (kerb + 0.06, 1.05)}
+    return Setting(horizon + 0.08, strips, (1.05, 0.97, 0.92), near=(decor.bush, decor.cone))
 
 
 def room(stage: Stage) -> Setting:
@@ -314,7 +329,8 @@ def room(stage: Stage) -> Setting:
     )
     stage.scatter((decor.bookshelf, decor.plant, decor.plant), 3, horizon + 0.02, horizon + 0.08, 0.26, 0.46, 0.25)
     stage.scatter((decor.ball, decor.block, decor.block), 8, horizon + 0.1, 1.0, 0.05, 0.12, 0.25)
-    return Setting(horizon, (1.02, 0.98, 0.93), 0.36, (decor.block, decor.ball, decor.plant))
+    strips = {"land": (horizon + 0.05, 1.03)}
+    return Setting(horizon, strips, (1.02, 0.98, 0.93), 0.36, (decor.block, decor.ball, decor.plant))
 
 
 def _wallpaper(stage: Stage, wall: Colour, horizon: float) -> None:

@@ -1,4 +1,4 @@
-"""What a body wears in a drawn scene."""
+"""How a body looks in a drawn scene: its coat and its build."""
 
 from dataclasses import dataclass
 
@@ -13,3 +13,23 @@ class Coat:
     second: Colour
     light: Colour
     pattern: str
+
+
+@dataclass(frozen=True)
+class Build:
+    """The proportions of a body: length and girth as factors of its family's, and the tail of an animal.
+
+    tail: long, tuft or bob of four-legged animals; fan, plume or short of birds; of cars and boats it is empty.
+    """
+
+    length: float = 1.0
+    girth: float = 1.0
+    tail: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """All of an object but its small part: what it wears and how it is built."""
+
+    coat: Coat
+    build: Build

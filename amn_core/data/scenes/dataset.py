@@ -1,9 +1,10 @@
 """`scenes`: a data set of illustrated scenes made in code, with exact masks. The data set is ours.
 
-Ten classes of four families stand on ten backgrounds. The classes of a family share a large body, and every
-object is named by exactly one thing: by a small part (the head, the sign on the roof, the flag) or by the
-coat of its whole body. Three knobs set what a classifier can learn from: `discriminative` (the share of
-objects that the small part names), `cooccurrence` (how much the background goes with a class) and `clutter`.
+Ten classes of four families stand on ten backgrounds, each where it belongs, in sizes that go together. Every
+object carries strong evidence in a small part (the head, the sign on the roof, the flag), which names its class, and
+weak evidence all over: the coat and build of its body, which narrow the class down without naming it. Three knobs
+set what a classifier can learn from: `discriminative` (how much less the body tells than the part, which makes an
+activation map uneven), `cooccurrence` (how much the background goes with a class) and `clutter`.
 Nothing is stored: image i of a split is drawn from (seed, split, i) alone, the same in every process.
 """
 
@@ -45,16 +46,16 @@ class SceneConfig:
     """What the scenes of a split are drawn from.
 
     size: pixels of each side, 32 to 1024. n: number of images. seed: 0 to 2**31 - 1.
-    discriminative: the share of objects that their small part names, in a coat of the family's wardrobe
-    regardless of the class; the coat of the whole body names the others, whose part is the same for the family.
-    cooccurrence: the probability that the background is the home of a class in the image.
+    discriminative: the share of coats and builds that are any of the family's, whatever the class: at 0 a body tells
+    the class as surely as the small part does, at 1 nothing but the family.
+    cooccurrence: the probability that the background is the home of the first class in the image.
     clutter: how many things stand around, in front of the objects too, and how rough the ground is.
     """
 
-    size: int = 160
+    size: int = 256
     n: int = 400
     seed: int = 7
-    discriminative: float = 1.0
+    discriminative: float = 0.5
     cooccurrence: float = 0.5
     clutter: float = 0.5
     split: str = "train"
@@ -74,7 +75,7 @@ class Scene:
 
     image: (H, W, 3) uint8. gt: (H, W) uint8, 0 background, else the class that covers most of the pixel.
     class_ids: (K,) int64, the classes of gt, increasing. parts: (H, W) uint8, the class id where a pixel
-    of gt belongs to a small part that names the class, else 0; an object that its coat names has none.
+    of gt belongs to a small part that names the class, else 0.
     """
 
     image: np.ndarray
@@ -192,13 +193,14 @@ def build_scene(index: int, config: SceneConfig) -> Scene:
     """Draw scene number `index` of a split; the same numbers give the same pixels everywhere."""
     rng = np.random.Generator(np.random.PCG64([config.seed, SPLITS.index(config.split), index]))
     size = config.size
-    classes = choose_classes(rng)
-    background = choose_background(rng, classes, config.cooccurrence)
+    first = int(rng.integers(len(KINDS))) + 1
+    background = choose_background(rng, first, config.cooccurrence)
+    classes = choose_classes(rng, first, background)
     light = LIGHT[int(rng.integers(2))]
     canvas = Canvas(np.zeros((3, size, size), np.float32), (0.0, 0.0), size, light=light)
     setting = BACKGROUNDS[background](Stage(canvas, rng, config.clutter))
     picture = _Picture(canvas, setting)
-    for placement in place_objects(rng, classes, setting.horizon, config.discriminative):
+    for placement in place_objects(rng, classes, setting, config.discriminative):
         picture.add_object(placement)
     picture.add_near_things(rng, config.clutter)
     class_ids = np.flatnonzero(np.bincount(picture.label.ravel(), minlength=2)[1:]) + 1
@@ -237,8 +239,7 @@ class _Picture:
             it.flip,
             self.canvas.light,
         )
-        draw_part = KINDS[it.class_id - 1].draw_part if it.is_named_by_part else family.draw_plain
-        family.draw(layer, it.coat, draw_part, np.random.Generator(np.random.PCG64(it.seed)))
+        family.draw(layer, it.look, KINDS[it.class_id - 1].draw_part, np.random.Generator(np.random.PCG64(it.seed)))
         self._add_light_and_texture(layer, it.seed)
         self._lay(layer, window, it.class_id)
 
@@ -256,7 +257,7 @@ class _Picture:
         half = (family.extent[2] - family.extent[0]) / 2 * it.unit
         shade = ellipse(it.u + lean * it.unit, it.foot, half * 0.85, half * 0.2)
         self.canvas.paint(shade, (0.1, 0.08, 0.16), opacity=self.setting.shadow, softness=half * 0.3)
-        if self.setting.is_water:
+        if it.is_afloat:
             rim = ellipse(it.u, it.foot, half * 1.02, half * 0.17)
             ripple = cut(rim, ellipse(it.u, it.foot + half * 0.015, half * 0.96, half * 0.145))
             self.canvas.paint(ripple, (1.0, 1.0, 1.0), opacity=0.5)

@@ -1,7 +1,6 @@
-"""The small parts that name a class: heads, roof signs, flags and emblems; and those that name none.
+"""The small parts that name a class: heads, roof signs, flags and emblems.
 
-Drawn in the units of the family's body (see `scene_objects`). What names a class is painted with
-`is_part=True`; the plain parts, which all classes of a family share, are not.
+Drawn in the units of the family's body (see `objects`) and painted with `is_part=True`.
 """
 
 from __future__ import annotations
@@ -195,36 +194,3 @@ def draw_rescue_flag(canvas: Canvas, coat: Coat) -> None:
     buoy = paint(ring(0.36, -0.16, 0.165, 0.075), CREAM)
     quarters = ((0.36, -0.34), (0.36, 0.02), (0.18, -0.16), (0.54, -0.16))
     paint(union(*(circle(u, v, 0.1) for u, v in quarters)), RED, within=buoy)
-
-
-def draw_plain_head(canvas: Canvas, coat: Coat) -> None:
-    """The head of any quadruped: two round ears and a snout, all in the colours of the coat."""
-    ears = union(circle(0.34, -0.68, 0.13), circle(0.9, -0.68, 0.13))
-    canvas.paint(ears, mix(coat.base, coat.second, 0.5), shade=0.03)
-    canvas.paint(ellipse(0.62, -0.36, 0.36, 0.34), coat.base, shade=0.07)
-    canvas.paint(ellipse(0.62, -0.2, 0.2, 0.14), coat.light, shade=0.03)
-    canvas.paint(ellipse(0.62, -0.27, 0.06, 0.04), INK)
-    _plain_eyes(canvas, (0.48, 0.76), -0.43)
-
-
-def draw_plain_bird_head(canvas: Canvas, coat: Coat) -> None:
-    """The head of any bird: a short beak and an eye."""
-    canvas.paint(circle(0.48, -0.47, 0.3), coat.base, shade=0.06)
-    canvas.paint(polygon(((0.72, -0.5), (0.92, -0.4), (0.72, -0.34)), 0.04), hex_colour("#8D8790"), shade=0.03)
-    _plain_eyes(canvas, (0.56,), -0.52)
-
-
-def draw_plain_roof(canvas: Canvas, coat: Coat) -> None:
-    """An aerial, and nothing on the door."""
-    canvas.paint(capsule(0.12, -0.38, 0.04, -0.58, 0.014), INK)
-
-
-def draw_plain_flag(canvas: Canvas, coat: Coat) -> None:
-    """A pennant in the colour of the coat; nothing on the sail."""
-    canvas.paint(capsule(0.0, -0.9, 0.0, -1.2, 0.022), INK)
-    canvas.paint(polygon(((0.0, -1.22), (0.42, -1.1), (0.0, -0.98)), 0.05), coat.second, shade=0.03)
-
-
-def _plain_eyes(canvas: Canvas, us: tuple[float, ...], v: float) -> None:
-    canvas.paint(union(*(circle(u, v, 0.062) for u in us)), INK)
-    canvas.paint(union(*(circle(u + 0.02, v - 0.02, 0.022) for u in us)), CREAM)

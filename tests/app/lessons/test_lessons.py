@@ -69,7 +69,7 @@ def test_train_takes_the_settings_of_the_lesson(open_app) -> None:
     next(button for button in at.button if button.label == "Train at knob 0.25").click().run()
     assert not at.exception
     values = at.session_state["train-values"]
-    assert values["data"] == "scenes:n=640,seed=7,discriminative=0.25" and values["preset"] == "scenes"
+    assert values["data"] == "scenes:n=320,seed=7,discriminative=0.25" and values["preset"] == "scenes"
 
 
 def test_classroom_offers_no_training(open_app, monkeypatch: pytest.MonkeyPatch) -> None:
