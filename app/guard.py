@@ -14,6 +14,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 COOKIE = "amn_teacher"
+GUARDED = "AMN_GUARDED"  # in the environment of a server with this door
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 LONGEST_KEY = 200
 # Everything from this server alone: a picture, font or script that somebody's name points to is not fetched.
 POLICY = (
@@ -81,6 +83,16 @@ class Guard:
             await send(message)
 
         return send_with_headers
+
+
+def is_local(host: str, origin: str) -> bool:
+    """Whether a page without this door (`streamlit run` by hand) was asked for under a name of loopback, by itself.
+
+    Args:
+        host, origin: of the connection, empty where there is none.
+    """
+    name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
+    return not host or (name.lower() in LOOPBACK and origin in ("", f"http://{host}", f"https://{host}"))
 
 
 def is_key(given: str, key: str) -> bool:

@@ -1,5 +1,6 @@
 """The app's entry: ``streamlit run app/main.py``. Navigation only."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import streamlit as st
 if str(Path(__file__).resolve().parents[1]) not in sys.path:  # `streamlit run` puts app/ on the path, not its parent
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from app import controls, state
+from app import controls, guard, state
 from app.components import follow
 from app.components.frame import build_icon, render_data_name, render_frame
 from app.lessons.page import LESSONS
@@ -53,6 +54,10 @@ def do_nothing() -> None:
 def main() -> None:
     """Open the page that the address asks for."""
     st.set_page_config(page_title="Threshold bench", page_icon=build_icon(), layout="wide")
+    headers = st.context.headers
+    if guard.GUARDED not in os.environ and not guard.is_local(headers.get("Host", ""), headers.get("Origin", "")):
+        st.error("Started by hand, the app answers to this machine alone: `python -m amn_core run --host ADDRESS`.")
+        return
     pages = build_pages()
     first = pages["Look"][0]
     pages["Look"].append(st.Page(do_nothing, title="Explore", url_path=FIRST, visibility="hidden"))

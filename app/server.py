@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from app.guard import Guard
+from app.guard import GUARDED, Guard
 
 MAIN = Path(__file__).resolve().with_name("main.py")
 
@@ -25,6 +25,7 @@ def read_arguments() -> argparse.Namespace:
 def main() -> None:
     """Serve the app until it is stopped; the teacher's key is that of AMN_TEACHER_KEY."""
     arguments = read_arguments()
+    os.environ[GUARDED] = "1"
     hosts = [f"{name}:{arguments.port}" for name in arguments.names.split(",")]
     app = st.App(MAIN, middleware=[Middleware(Guard, hosts=hosts, teacher_key=os.environ.get("AMN_TEACHER_KEY", ""))])
     app.run(config={

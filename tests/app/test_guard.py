@@ -12,6 +12,7 @@ from contextlib import closing
 import pytest
 
 from amn_core.commands.run import check_address, draw_code, list_names, write_invitation
+from app.guard import is_local
 from tests.app.conftest import REPOSITORY, find_port, wait_for
 
 KEY = "a-key-for-tests-only"
@@ -113,3 +114,18 @@ def test_invitation_has_a_code_for_the_students_alone() -> None:
     assert text.count("secret-key") == 1 and draw_code("http://192.0.2.5:8501/") in text
     assert len(draw_code("http://192.0.2.5:8501/").splitlines()) > 10
     assert list_names("192.0.2.5")[0] == "192.0.2.5" and "localhost" in list_names("192.0.2.5")
+
+
+@pytest.mark.parametrize(("host", "origin", "is_right"), [
+    ("127.0.0.1:8501", "http://127.0.0.1:8501", True), ("localhost:8501", "", True), ("[::1]:8501", "", True),
+    ("", "", True), ("localhost", "http://localhost", True), ("evil.example:8501", "http://evil.example:8501", False),
+    ("127.0.0.1.evil.example:8501", "", False), ("127.0.0.1:8501", "http://127.0.0.1:9000", False),
+    ("[::2]:8501", "", False), ("evil.example", "", False)])
+def test_app_started_by_hand_answers_to_loopback_alone(host: str, origin: str, is_right: bool) -> None:
+    assert is_local(host, origin) is is_right
+
+
+def test_page_under_a_strange_name_shows_nothing_where_the_app_was_started_by_hand(open_app, monkeypatch) -> None:
+    monkeypatch.setattr("app.guard.is_local", lambda host, origin: False)
+    at = open_app("explore")
+    assert "python -m amn_core run" in at.error[0].value and not at.sidebar.selectbox and len(at.error) == 1
