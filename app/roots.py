@@ -4,6 +4,7 @@ No path ever comes from a URL: a run is chosen by its key among those that were 
 """
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -168,10 +169,15 @@ def scan_runs() -> tuple[dict[str, Run], dict[Path, str]]:
 def add_run(runs: dict[str, Run], key: str, folder: Path, faults: dict[Path, str]) -> None:
     """Open a run and put it under a free key; what is wrong with one that cannot be read is noted by its file."""
     try:
-        put_run(runs, key, load_run(folder))
+        run = load_run(folder)
     except ValueError as error:
         path = folder / "run.json"
         faults[path] = str(error).removeprefix(f"{path}: ")
+        return
+    if run.has_counts and not zipfile.is_zipfile(run.counts_path):  # its end alone is read: this is asked for often
+        faults[run.counts_path] = "cut short, or no file of counts: remove it and count the run again"
+    else:
+        put_run(runs, key, run)
 
 
 def put_run(runs: dict[str, Run], key: str, run: Run) -> None:

@@ -1,9 +1,11 @@
 """Descriptions that cannot be read take no page down: Data and runs names them, and takes them off the list."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from app import roots
 from tests.odd_files import list_odd_jobs, list_odd_runs
 
 
@@ -33,3 +35,17 @@ def test_every_odd_file_at_once_is_named_and_breaks_nothing(odd_folders: int, op
 @pytest.mark.parametrize("screen", ["explore", "train"])
 def test_other_pages_open_beside_odd_files(screen: str, odd_folders: int, open_app) -> None:
     assert not open_app(screen).exception
+
+
+@pytest.mark.parametrize("how", ["empty", "text", "cut"])
+def test_broken_counts_are_named_and_break_no_page(how: str, open_app, runs, tmp_path: Path, monkeypatch) -> None:
+    for name in ("whole", "broken"):
+        shutil.copytree(runs["cam"].path, tmp_path / "copies" / name)
+    path = tmp_path / "copies" / "broken" / "counts.npz"
+    content = path.read_bytes()
+    path.write_bytes({"empty": b"", "text": b"no counts", "cut": content[: len(content) // 2]}[how])
+    monkeypatch.setenv("AMN_RUNS", str(tmp_path / "copies"))
+    assert not open_app("explore").exception
+    assert list(roots.find_runs()) == ["whole"] and list(roots.find_faults()) == [path]
+    at = open_app("data_and_runs")
+    assert not at.exception and any("counts" in one.value and "cut short" in one.value for one in at.markdown)
