@@ -51,12 +51,11 @@ def list_files(*folders: Path) -> set[Path]:
     return {path for folder in folders for path in folder.rglob("*")}
 
 
-def forge(widgets: list[str], path: str) -> BackMsg:
-    """Write a message with a value of each kind for each form."""
+def forge(widgets: list[str], path: str, kind: int) -> BackMsg:
+    """Write a message with a value of one kind for each form: of buttons alone, too, as other values end the script."""
     message = BackMsg()
-    for number, widget in enumerate(widgets):
+    for widget in widgets:
         state = message.rerun_script.widget_states.widgets.add(id=widget)
-        kind = number % 5
         if kind == 0:
             state.string_value = path
         elif kind == 1:
@@ -96,9 +95,9 @@ async def send_forged(address: str, page: str, path: str) -> bytes:
         await viewer.visit(f"options=results%3D{path}&image={path}&data={path}&job={path}", page)
         own = [found for found, _, _ in viewer.components.values()]
         viewer.states.clear()
-        for shift in range(5):
-            wanted = [*widgets[shift:], *own, *(TRIGGER.format(id=found) for found in own)]
-            await viewer.ask(forge(wanted, path), 180)
+        for kind in range(5):
+            wanted = [*widgets, *own, *(TRIGGER.format(id=found) for found in own)]
+            await viewer.ask(forge(wanted, path, kind), 180)
         await viewer.visit("", page)
         return bytes(said)
 
@@ -130,7 +129,7 @@ async def open_train(address: str, query: str, **headers: str) -> bytes:
         viewer = Viewer(connection)
         said = listen(viewer)
         await viewer.visit(query, "train")
-        await viewer.ask(forge(["amn_teacher", "teacher"], "key"), 180)
+        await viewer.ask(forge(["amn_teacher", "teacher"], "key", 0), 180)
         return bytes(said)
 
 
