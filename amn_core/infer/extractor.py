@@ -127,6 +127,26 @@ class Extractor:
         with autocast(self.device, self.dtype):
             return torch.sigmoid(self.model(pixels).float())[0].cpu().numpy()
 
+    @torch.inference_mode()
+    def decompose_map(self, image: np.ndarray, class_id: int) -> tuple[np.ndarray, np.ndarray]:
+        """Decompose a class activation map into the sum that it is, at the image's own size, without mirroring.
+
+        Args:
+            image: (H, W, 3) uint8. class_id: from 1.
+
+        Returns:
+            Features (D, h, w) and weights (D,), float32; the sum over D of weight × feature, negative values cut off,
+            is the map before normalisation.
+
+        Raises:
+            ValueError: the model is no classifier; ask a CAM.
+        """
+        if not isinstance(self.model, CAMNetwork):
+            raise ValueError(f"{METHOD_LABELS[self.method]} is no weighted sum of features; ask a CAM checkpoint")
+        pixels = resize_pixels(torch.from_numpy(image.copy()).to(self.device), 1.0)
+        features = self.model.backbone(pixels)[0].float().cpu().numpy()
+        return features, self.model.classifier.weight[class_id - 1].flatten().float().cpu().numpy()
+
     def sum_scores(self, image: torch.Tensor, class_ids: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
         """Average the scores of all scales and mirror images, resized to one size: (C or C−1, h, w).
 

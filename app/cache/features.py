@@ -1,4 +1,4 @@
-"""What a CAM is summed up from, feature by feature; torch is imported here late, as in `app.cache.runs`."""
+"""What a CAM is summed up from, feature by feature."""
 
 from dataclasses import dataclass
 
@@ -28,12 +28,7 @@ def decompose_map(run: Run, image_id: str, class_id: int) -> Decomposition:
 @st.cache_resource(max_entries=16, show_spinner="Asking the network for its features…")
 def read_decomposition(path: str, modified: int, image_id: str, class_id: int, _run: Run) -> Decomposition:
     """Run the network on an image, once for each checkpoint."""
-    import torch
-
     extractor, lock = cached.load_extractor(_run)
     image, _ = cached.read_picture(_run.meta["data"], _run.meta.get("data_root", ""), _run.meta["split"], image_id)
-    pixels = torch.from_numpy(image.copy()).to(extractor.device).permute(2, 0, 1)[None].float()
-    with lock, torch.inference_mode():
-        features = extractor.model.backbone(pixels)[0].float().cpu().numpy()
-        weights = extractor.model.classifier.weight[class_id - 1].flatten().float().cpu().numpy()
-    return Decomposition(features, weights)
+    with lock:
+        return Decomposition(*extractor.decompose_map(image, class_id))
