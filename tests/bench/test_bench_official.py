@@ -52,7 +52,7 @@ def test_steps_are_what_extract_and_count_say(step: int, options: list, files, r
     expected, found = json.loads(capsys.readouterr().out)["runs"][0], result["steps"][step]
     exact = step == 4  # without --official images are resized in floating point
     for name in ("peak_miou", "gap", "auc", "imbalance", "mean_miou", "plateau"):
-        assert found[name] == pytest.approx(expected[name], abs=1e-9 if exact else 0.02)
+        assert found[name] == pytest.approx(expected[name], abs=1e-9 if exact else 0.05)
 
 
 def test_every_step_says_what_it_changes(result) -> None:
