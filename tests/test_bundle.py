@@ -164,13 +164,21 @@ def test_cam_that_lends_its_area_is_the_run_itself_or_of_the_same_backbone() -> 
         assert order_cams(run, cams[::-1])[0].path == first.path
 
 
-def test_readme_prints_what_the_bundled_networks_came_to() -> None:
-    [one] = load_consequences(ROOT / "consequence" / "voc")
+@pytest.mark.parametrize(("bundle", "head"), [
+    ("voc", "| CAM cut at | foreground | masks | precision | recall | network | 95 % |"),
+    ("scenes", "| run | cut at | foreground | masks | precision | recall | network | 95 % |")])
+def test_readme_prints_what_the_bundled_networks_came_to(bundle: str, head: str) -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    first = lines.index("| CAM cut at | foreground | masks | precision | recall | network | 95 % |") + 2
-    for i, threshold in enumerate(one.thresholds):
-        cells = [cell.strip() for cell in lines[first + i].split("|")[1:-1]]
-        values = (one.shares[i], one.masks[i], one.precision[i], one.recall[i], one.network[i])
-        assert cells[:-1] == [f"{threshold:.3f}", *(write_points(value) for value in values)]
-        assert cells[-1] == f"{write_points(one.network_low[i])} to {write_points(one.network_high[i])}"
+    rows = iter(lines[lines.index(head) + 2:])
+    for one in load_consequences(ROOT / "consequence" / bundle):
+        for i, threshold in enumerate(one.thresholds):
+            cells = [cell.strip() for cell in next(rows).split("|")[1:-1]]
+            values = (one.shares[i], one.masks[i], one.precision[i], one.recall[i], one.network[i])
+            interval = f"{write_points(one.network_low[i])} to {write_points(one.network_high[i])}"
+            expected = [f"{threshold:.3f}", *(write_points(value) for value in values), interval]
+            assert cells == ([one.name] if bundle == "scenes" else []) + expected
+
+
+def test_best_masks_make_the_best_network_on_photographs() -> None:
+    [one] = load_consequences(ROOT / "consequence" / "voc")
     assert one.thresholds[int(np.argmax(one.network))] == one.thresholds[int(np.argmax(one.masks))] == one.peak
