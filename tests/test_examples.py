@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("sweep", "choosing")
 MODULES = [".".join(path.relative_to(REPOSITORY).with_suffix("").parts) for room in ROOMS
            for path in sorted((REPOSITORY / "amn_core" / room).glob("*.py")) if path.stem != "__init__"]
-WITHOUT = 22  # lower it whenever a function gets its example; it never rises
+WITHOUT = 0  # lower it whenever a function gets its example; it never rises
 
 
 def find_imported() -> set[str]:

@@ -78,6 +78,14 @@ def bound_points(
 
     Args:
         tolerance: fraction of 1, for `first` and `last`.
+
+    >>> from amn_core.choosing.points import estimate_points, start_answers
+    >>> from amn_core.choosing.population import build_population
+    >>> from amn_core.choosing.priors import DEFAULT
+    >>> estimate = estimate_points(build_population(counts), start_answers(), DEFAULT)
+    >>> bounds = bound_points(estimate, start_answers(), np.random.default_rng(0))
+    >>> bool(bounds.miou_low < bounds.miou < bounds.miou_high)
+    True
     """
     miou = draw_scores(estimate, draws, rng)
     estimate = replace(estimate, index=settle(estimate, miou))
@@ -101,7 +109,15 @@ def bound_points(
 
 
 def settle_index(estimate: Estimate, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """Find the level whose threshold is chosen, as `bound_points` does, without bounds: (...)."""
+    """Find the level whose threshold is chosen, as `bound_points` does, without bounds: (...).
+
+    >>> from amn_core.choosing.points import estimate_points, start_answers
+    >>> from amn_core.choosing.population import build_population
+    >>> from amn_core.choosing.priors import DEFAULT
+    >>> estimate = estimate_points(build_population(counts), start_answers(), DEFAULT)
+    >>> int(settle_index(estimate, np.random.default_rng(0)))
+    2
+    """
     return settle(estimate, draw_scores(estimate, draws, rng))
 
 

@@ -51,6 +51,9 @@ def build_folds(n_images: int, part: str = "all") -> list[tuple[np.ndarray, np.n
 
     Raises:
         ValueError: if the part is not all, even or odd.
+
+    >>> [(pool.tolist(), scored.tolist()) for pool, scored in build_folds(4)]
+    [([0, 2], [1, 3]), ([1, 3], [0, 2])]
     """
     even, odd = split_halves(n_images)
     folds = {"all": [(even, odd), (odd, even)], "even": [(odd, even)], "odd": [(even, odd)]}
@@ -71,6 +74,10 @@ def score_budget(
 
     Raises:
         ValueError: if pool and scored images overlap, or one is empty.
+
+    >>> budget = score_budget(counts, build_folds(2), draws=10)
+    >>> budget.sizes.tolist(), round(budget.peak_miou, 3), round(float(budget.regret[0]), 3)
+    ([1], 1.0, 0.333)
     """
     check_averaging(averaging)
     kept = find_classes(counts.class_names, classes)
@@ -124,6 +131,10 @@ def find_needed(budget: Budget, tolerance: float = 0.005, is_sure: bool = False)
 
     Returns:
         One of the sizes, None if even the largest does not suffice.
+
+    >>> budget = score_budget(counts, build_folds(2), draws=10)
+    >>> find_needed(budget, tolerance=1.0), find_needed(budget, tolerance=-1.0)
+    (1, None)
     """
     cost = budget.regret_high if is_sure else budget.regret
     is_good = np.logical_and.accumulate((cost <= tolerance)[::-1])[::-1]

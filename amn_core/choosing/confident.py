@@ -57,6 +57,9 @@ def score_confident(counts: Counts, images=None) -> Confident:
 
     Args:
         counts: of a run. images: indices, ids or mask; all by default. Ground truth 255 is left out.
+
+    >>> score_confident(counts).foreground_precision.round(2).tolist()
+    [0.6, 1.0, 1.0]
     """
     pooled = pool_decisions(counts, images)
     above, total = sum_above(pooled), pooled.sum(dtype=np.int64)
@@ -81,6 +84,9 @@ def find_widest(confident: Confident, precision: float) -> tuple[float, float] |
     Returns:
         Foreground and background threshold, the lowest foreground and highest background one; None if no
         pair does.
+
+    >>> find_widest(score_confident(counts), precision=0.9)
+    (0.5, 0.5)
     """
     is_fine = (confident.foreground_precision >= precision) & (confident.background_precision >= precision)[:, None]
     coverage = np.where(is_fine & ~np.isnan(confident.coverage), confident.coverage, -np.inf)

@@ -41,7 +41,14 @@ class Placed:
 
 
 def see_maps(run: Run, thresholds) -> Counts:
-    """Count the maps of a run without any ground truth, as if all were background."""
+    """Count the maps of a run without any ground truth, as if all were background.
+
+    >>> from types import SimpleNamespace
+    >>> cam = np.array([[[0.9, 0.6, 0.2, 0.1]]], np.float32)
+    >>> run = SimpleNamespace(class_names=("background", "cat"), map_ids=("a",), map=lambda image_id: (cam, [1]))
+    >>> see_maps(run, (0.25, 0.5, 0.75)).decision_bins.tolist()
+    [[2, 0, 1, 1]]
+    """
     builder = CountsBuilder(run.class_names, check_thresholds(thresholds))
     for image_id in run.map_ids:
         cam, class_ids = run.map(image_id)
@@ -50,7 +57,12 @@ def see_maps(run: Run, thresholds) -> Counts:
 
 
 def mark_run(run: Run) -> str:
-    """Mark a run so that answers can say for whose sake they were asked."""
+    """Mark a run so that answers can say for whose sake they were asked.
+
+    >>> from types import SimpleNamespace
+    >>> mark_run(SimpleNamespace(method="cam", meta={"created": "2024-05-01"}))
+    'cam@2024-05-01'
+    """
     return f"{run.method}@{run.meta.get('created', '')}"
 
 
@@ -76,6 +88,16 @@ def draw_question(
 
     Raises:
         ValueError: counts and maps are not of the same run.
+
+    >>> from amn_core.choosing.asking import find_chances
+    >>> from amn_core.choosing.population import build_population
+    >>> maps = {"a": [0.9, 0.6, 0.2, 0.1], "b": [0.8, 0.4, 0.4, 0.0]}
+    >>> population = build_population(counts)
+    >>> question = draw_question(counts, population, find_chances(population, None, 0),
+    ...                          lambda image_id: (np.array([[maps[image_id]]], np.float32), np.array([1])),
+    ...                          np.random.default_rng(0))
+    >>> question.image, float(question.x), float(question.y)
+    ('a', 0.375, 0.5)
     """
     levels = collapse_bins(seen.decision_bins, population.level_of_bin)
     for _ in range(TRIES):
@@ -106,6 +128,18 @@ def place_answers(
 
     Raises:
         ValueError: the run has no maps.
+
+    >>> from types import SimpleNamespace
+    >>> from amn_core.choosing.population import build_population
+    >>> from amn_core.formats.answers import build_entry
+    >>> cam = np.array([[[0.9, 0.6, 0.2, 0.1]]], np.float32)
+    >>> run = SimpleNamespace(class_names=("background", "cat"), map_ids=("a",), has_maps=True, method="cam",
+    ...                       meta={"data": "pets", "split": "val"}, map=lambda image_id: (cam, np.array([1])))
+    >>> entries = [build_entry(data="pets", split="val", image=image, photo="", x=0.1, y=0.5, kind="object", name="cat")
+    ...            for image in ("a", "c")]
+    >>> placed = place_answers(entries, run, build_population(counts))
+    >>> placed.answers.kinds.tolist() == [OWN], placed.problems
+    (True, {'c': 'the run has no map of it'})
     """
     if not run.has_maps:
         raise ValueError(f"{run.path}: no maps here, so nothing says what they are at the pixels that were answered; "

@@ -28,6 +28,10 @@ def score_point_budget(
     Args:
         folds: pairs (pool, scored) of images: questions are about the pool. sizes: multiples of ten. people: in all,
             shared out among the folds; their answers are right.
+
+    >>> budget = score_point_budget(counts, [([0], [1]), ([1], [0])], sizes=(10, 20), people=4)
+    >>> budget.sizes.tolist(), round(budget.peak_miou, 3)
+    ([10, 20], 1.0)
     """
     share = max(2, people // len(folds))
     parts = [

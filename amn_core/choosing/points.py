@@ -99,6 +99,12 @@ def estimate_points(
 
     Args:
         before: an estimate from fewer answers, to go on from; a few steps do then.
+
+    >>> from amn_core.choosing.population import build_population
+    >>> from amn_core.choosing.priors import DEFAULT
+    >>> estimate = estimate_points(build_population(counts), start_answers(), DEFAULT)
+    >>> estimate.miou.round(2).tolist(), int(estimate.index)
+    ([0.46, 0.69, 0.73, 0.36], 2)
     """
     basis = build_basis(population.ranks)
     kinds, named = tally(answers, population)
@@ -118,5 +124,10 @@ def find_pixels(population: Population, own: np.ndarray, other: np.ndarray) -> t
 
 
 def find_total(population: Population) -> np.ndarray:
-    """Find the number of pixels: (...)."""
+    """Find the number of pixels: (...).
+
+    >>> from amn_core.choosing.population import build_population
+    >>> float(find_total(build_population(counts)))
+    8.0
+    """
     return population.pixels.sum(axis=(-1, -2)) + population.bare

@@ -47,6 +47,14 @@ def learn_prior(lessons: Sequence[Lesson]) -> PointPrior:
 
     Raises:
         ValueError: if there is no run to learn from.
+
+    >>> from amn_core.choosing.population import build_population, build_truth
+    >>> from amn_core.formats.runs import load_run
+    >>> counts = load_run("checkpoints/scenes/cam").counts()
+    >>> population = build_population(counts)
+    >>> prior = learn_prior([Lesson("scenes", population, build_truth(counts, population))])
+    >>> bool(prior.own.mean[0] < prior.own.mean[-1])
+    True
     """
     if not lessons:
         raise ValueError("no run to learn a prior from: give one with ground truth on another data set")

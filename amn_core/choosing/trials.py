@@ -49,6 +49,13 @@ def simulate(
 
     Yields:
         After every ten questions: their number, the answers, and the estimate.
+
+    >>> from amn_core.choosing.population import build_population, build_truth, draw_truth
+    >>> from amn_core.choosing.priors import DEFAULT
+    >>> population = build_population(counts)
+    >>> people = draw_truth(population, build_truth(counts, population), np.ones((3, 2)))
+    >>> [(n, given.rows.shape) for n, given, _ in simulate(*people, DEFAULT, 20, np.random.default_rng(0))]
+    [(10, (3, 10)), (20, (3, 20))]
     """
     given, estimate = start_answers(population.pixels.shape[:-2]), None
     for n in range(BATCH, answers + 1, BATCH):
@@ -62,7 +69,17 @@ def add_answers(
     given: Answers, population: Population, truth: Truth, chances: np.ndarray, rng: np.random.Generator,
     manner: Manner = EXACT, n: int = BATCH,
 ) -> Answers:
-    """Draw n questions by their chances (R, S, G) and answers from the ground truth, and add them."""
+    """Draw n questions by their chances (R, S, G) and answers from the ground truth, and add them.
+
+    >>> from amn_core.choosing.points import GROUND, OWN
+    >>> from amn_core.choosing.population import build_population, build_truth, draw_truth
+    >>> population = build_population(counts)
+    >>> population, truth = draw_truth(population, build_truth(counts, population), np.ones((3, 2)))
+    >>> chances = find_chances(population, None, 0)
+    >>> given = add_answers(start_answers((3,)), population, truth, chances, np.random.default_rng(0), n=5)
+    >>> given.kinds.shape, set(given.kinds.ravel().tolist()) <= {OWN, GROUND}
+    ((3, 5), True)
+    """
     rows, levels = draw_cells(chances, n, rng)
     trial = np.arange(len(rows))[:, None]
     kinds = answer(truth.kinds[trial, rows, levels], rng, manner)
@@ -92,6 +109,14 @@ def simulate_regret(
 
     Args:
         sizes: increasing multiples of ten. curve: (T,) mIoU on the images scored, by the run's own thresholds.
+
+    >>> from amn_core.choosing.population import build_population, build_truth, draw_truth
+    >>> from amn_core.choosing.priors import DEFAULT
+    >>> population = build_population(counts)
+    >>> people = draw_truth(population, build_truth(counts, population), np.ones((3, 2)))
+    >>> index, lost = simulate_regret(*people, np.array([0.5, 0.8, 0.6]), DEFAULT, (10, 20), np.random.default_rng(0))
+    >>> index.shape, bool((lost >= 0).all())
+    ((2, 3), True)
     """
     index = np.stack([
         population.ends[settle_index(estimate, rng, DRAWS)]
