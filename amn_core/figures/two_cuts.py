@@ -24,7 +24,10 @@ from amn_core.sweep.two_cuts import Plane, find_front
 LEVELS = np.arange(0, 101, 10)
 COVERAGES = (60, 80, 90, 95)
 SIDES = ((1, 0), (-1, 0), (-1, 0), (0, -1), (0, 1))  # of a letter beside its place, so that neighbours stay legible
+RING = np.array([(0, -1), (1, 0), (-1, 0), (0, 1), (0.8, -0.8), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0, -1.6),
+                 (1.4, -0.8), (-1.4, -0.8)])  # where a letter may stand beside its mark, in its sizes; best first
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+HIGH_OF_NUMBERS = 0.85
 LEAST_COVERAGE = 0.1  # a front is drawn from here up: below, whole classes have no labelled pixel
 AUDIT = ("Two cuts (high / low): mIoU over the labelled pixels lost against the best "
          "pair of at least the same coverage, and coverage lost against the widest pair of at least the same mIoU. "
@@ -94,21 +97,56 @@ def judge(material: Material, source: Source, constants: tuple[Constant, ...] | 
 
 def draw_fronts(axes: Axes, material: Material, planes: list[Plane], verdicts: list[list[Verdict]]) -> None:
     """Draw the highest mIoU for each coverage by run, and the constants as letters with the run's marker."""
-    page = material.page
+    page, curves = material.page, []
     for source, plane, judged in zip(material.sources, planes, verdicts, strict=True):
         high, low = find_front(plane).T
-        x, y = plane.coverage[high, low] * PERCENT, plane.miou[high, low] * PERCENT
-        is_drawn = x >= LEAST_COVERAGE * PERCENT
-        axes.plot(x[is_drawn], y[is_drawn], color=source.look.colour, linestyle=source.look.line, zorder=2)
-        for letter, verdict in zip(LETTERS, judged, strict=False):
-            place = verdict.coverage * PERCENT, verdict.miou * PERCENT
-            axes.plot(*place, color=source.look.colour, marker=source.look.marker, linestyle="", zorder=3,
-                      markeredgecolor="white", markeredgewidth=page.line / 4, markersize=1.3 * page.marker)
-            axes.annotate(letter, place, (0, -page.small * 0.9), textcoords="offset points", fontsize=page.small,
-                          ha="center", va="center", color=source.look.colour)
+        front = np.stack([plane.coverage[high, low], plane.miou[high, low]], axis=-1) * PERCENT
+        curves.append(front[front[:, 0] >= LEAST_COVERAGE * PERCENT])
+        axes.plot(*curves[-1].T, color=source.look.colour, linestyle=source.look.line, zorder=2)
+        axes.plot(*find_marks(judged).T, color=source.look.colour, marker=source.look.marker, linestyle="", zorder=3,
+                  markeredgecolor="white", markeredgewidth=page.line / 4, markersize=1.3 * page.marker)
     axes.set(xlabel="coverage: labelled share of the scored pixels (%)", ylabel="mIoU (%)", xlim=(0, 101),
              ylim=(max(0, axes.get_ylim()[0] - 8), 100))
     axes.grid(axis="both")
+    draw_letters(axes, material, verdicts, np.concatenate(curves))
+
+
+def find_marks(verdicts: list[Verdict]) -> np.ndarray:
+    """Find where constants lie, as coverage and mIoU in percent: (N, 2)."""
+    return np.array([(verdict.coverage, verdict.miou) for verdict in verdicts]).reshape(-1, 2) * PERCENT
+
+
+def draw_letters(axes: Axes, material: Material, verdicts: list[list[Verdict]], curves: np.ndarray) -> None:
+    """Draw the letters of the constants beside their marks, clear of each other and of the curves (P, 2)."""
+    def to_points(values: np.ndarray) -> np.ndarray:
+        return axes.transData.transform(values) * 72 / axes.figure.dpi
+
+    small = material.page.small
+    marks = [find_marks(judged)[:len(LETTERS)] for judged in verdicts]
+    sides = iter(find_sides(to_points(np.concatenate(marks)), to_points(curves), small))
+    for source, places in zip(material.sources, marks, strict=True):
+        for letter, place in zip(LETTERS, places, strict=False):
+            axes.annotate(letter, place, next(sides), textcoords="offset points", fontsize=small, ha="center",
+                          va="center", color=source.look.colour)
+
+
+def find_sides(marks: np.ndarray, curves: np.ndarray, size: float) -> np.ndarray:
+    """Find the side of each mark on which a letter has most room, in the order of the marks (ours).
+
+    Args:
+        marks, curves: (N, 2) and (P, 2) what must stay clear, in points. size: of the letters, in points.
+
+    Returns:
+        (N, 2) offsets in points: the first of RING with room for a letter, else the roomiest; ties take the first.
+    """
+    taken, sides = np.concatenate([marks, curves]), []
+    for mark in marks:
+        spots = mark + RING * size
+        room = np.linalg.norm(spots[:, None] - taken, axis=-1).min(axis=1)
+        best = np.argmax(np.minimum(room, 0.9 * size))
+        sides.append(spots[best] - mark)
+        taken = np.concatenate([taken, spots[best:best + 1]])
+    return np.array(sides).reshape(-1, 2)
 
 
 def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], page: Page) -> None:
@@ -117,7 +155,7 @@ def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], 
     axes.contourf(t, t, plane.miou.T * PERCENT, levels=LEVELS, cmap="viridis", norm=BoundaryNorm(LEVELS, 256))
     lines = axes.contour(t, t, plane.coverage.T * PERCENT, levels=COVERAGES, colors="white", linewidths=page.line / 2)
     if page.is_wide:  # in a narrow panel the numbers would lie under the letters
-        axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8)
+        axes.clabel(lines, fmt="%g %%", fontsize=page.small * 0.8, manual=find_numbers(plane))
     outline = [withStroke(linewidth=page.line, foreground="white")]
     for i, (letter, constant) in enumerate(zip(LETTERS, pairs, strict=False)):
         axes.plot(constant.high, constant.low, "o", color="black", markersize=page.marker * 0.8,
@@ -126,6 +164,16 @@ def draw_plane(axes: Axes, source: Source, plane: Plane, pairs: list[Constant], 
         axes.annotate(letter, (constant.high, constant.low), side, textcoords="offset points", fontsize=page.small,
                       ha="center", va="center", weight="bold", path_effects=outline)
     axes.set(title=source.look.label, xlabel="high cut", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+
+
+def find_numbers(plane: Plane) -> list[tuple[float, float]]:
+    """Find where the numbers of the lines of coverage stand: at a high cut above those in use, clear of letters."""
+    high = min(np.searchsorted(plane.thresholds, HIGH_OF_NUMBERS), len(plane.thresholds) - 1)
+    coverage = plane.coverage[high] * PERCENT
+    is_pair = np.isfinite(coverage)
+    low, coverage = plane.thresholds[is_pair], coverage[is_pair]
+    return [(plane.thresholds[high], float(np.interp(level, coverage, low))) for level in COVERAGES
+            if coverage.min() < level < coverage.max()]
 
 
 def caption_two_cuts(material: Material, pairs: list[Constant], note: str) -> Caption:
@@ -160,7 +208,7 @@ def draw_audit(material: Material) -> tuple[Figure, Caption]:
     panels[1].set(xlabel="coverage lost\n(points)")
     for panel in panels:
         panel.axhline(n_pairs - 0.5, color=NEUTRAL, linewidth=page.line / 2)
-        panel.set_xlim(0, 1.15 * panel.get_xlim()[1])
+        panel.set_xlim(0, 1.3 * panel.get_xlim()[1])
     add_legend(figure, [Patch(facecolor=s.look.colour, hatch=s.look.hatch, edgecolor="white", label=s.look.label)
                         for s in material.sources])
     return figure, write_caption(material, "What inherited constants cost.", AUDIT, note)

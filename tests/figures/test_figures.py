@@ -475,3 +475,13 @@ def test_threshold_over_a_training_is_that_of_the_probe_after_each_epoch(trainin
     peaks = [summarise(load_run(run).counts()).peak_threshold for run in runs]
     assert f"from {peaks[0]:.3f} after epoch 1 to {peaks[1]:.3f} after epoch 2" in first.caption
     assert f"On {len(dataset.ids)} fixed probe images" in first.note
+
+
+def test_letters_beside_marks_that_crowd_stay_clear_of_each_other():
+    from amn_core.figures.two_cuts import find_sides
+
+    marks = np.array([[100, 100], [106, 99], [106, 92], [100, 85], [140, 100]], float)
+    curves = np.stack([np.arange(0, 200, 2), 101 - np.arange(0, 200, 2) / 20], axis=-1)
+    letters = marks + find_sides(marks, curves, 7.0)
+    apart = np.linalg.norm(letters[:, None] - letters, axis=-1) + 100 * np.eye(len(letters))
+    assert apart.min() >= 6 and np.linalg.norm(letters[:, None] - marks, axis=-1).min() >= 6
