@@ -112,8 +112,10 @@ def check_files(config: ImportConfig, folder: MapFolder) -> None:
     """Refuse a folder of class images with files that bear an image's name and no class, unless they may be left out.
 
     Raises:
-        FormatError: names the first of them.
+        FormatError: names the first of them; or finished masks are to be given a background by white pixels.
     """
+    if folder.kind == "masks" and config.background == "white":
+        raise FormatError(f"{config.maps}: holds finished masks, which have a background: leave --background white out")
     if folder.strangers and not config.skip_broken:
         raise FormatError(
             f"{config.maps}: {len(folder.strangers)} files bear the name of an image and then no class, such as "

@@ -20,6 +20,7 @@ from amn_core.commands.import_plan import ImportConfig, ImportPlan
 from amn_core.commands.import_report import build_meta, build_report
 from amn_core.compute.parallel import run_chunks
 from amn_core.data import DataError, Dataset, load_dataset
+from amn_core.formats.all_scores import blank_white
 from amn_core.formats.counts import load_counts, save_counts
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.files import read_json, write_json
@@ -205,6 +206,7 @@ def import_one(
         if len(cam) and cam.shape[1:] != tuple(size):
             note["resized"][image_id] = list(cam.shape[1:])
         cam = fit_maps(cam, *size)
+        cam = blank_white(cam, dataset.image(image_id)) if plan.config.background == "white" else cam
     if not np.isin(class_ids, dataset.class_ids(image_id)).all():
         note["strays"].append(image_id)
     cam = keep_maps(plan, image_id, cam, class_ids, size)

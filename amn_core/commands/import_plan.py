@@ -26,7 +26,8 @@ class ImportConfig:
     entry: str = option("auto", "entry of a dict or archive that holds the maps")
     key_base: str = option("auto", "number of the first foreground class in the files, or COCO's category ids",
                            choices=KEY_BASES)
-    background: str = option("auto", "whether the first or the last plane is background", choices=ENDS)
+    background: str = option("auto", "maps: whether the first or the last plane is background; none; or white: no "
+                            "plane, white pixels of the image are background", choices=ENDS)
     numbering: str = option("auto", "how finished masks number their classes", choices=("auto", *NUMBERINGS))
     normalisation: str = option("stored", "maps as stored, divided by their maximum, or stretched to [0, 1]",
                                 choices=NORMALISATIONS)

@@ -33,8 +33,26 @@ def build_all_maps(
         cam /= cam.sum(axis=0, keepdims=True)
     cam = {"first": cam[1:], "last": cam[:-1]}.get(background, cam)
     if background == "white" and image is not None:
-        cam = np.where((image >= WHITE).all(axis=2), np.float32(0), cam)
+        cam = blank_white(cam, image)
     return np.clip(cam, 0, 1).astype(np.float32)
+
+
+def blank_white(cam: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Set maps to 0 where the image is white, at least 240 of 255 in all three channels.
+
+    Args:
+        cam: (K, H, W). image: (H, W, 3) uint8.
+
+    Raises:
+        FormatError: the image has another size.
+
+    >>> blank_white(np.array([[[0.5, 0.7]]]), np.array([[[240, 255, 255], [239, 255, 255]]])).tolist()
+    [[[0.0, 0.7]]]
+    """
+    if image.shape[:2] != cam.shape[1:]:
+        raise FormatError(f"the image is {image.shape[0]}×{image.shape[1]} but its ground truth {cam.shape[1]}×"
+                          f"{cam.shape[2]}: --background white needs both of one size")
+    return np.where((image >= WHITE).all(axis=2), cam.dtype.type(0), cam)
 
 
 def find_planes(planes: np.ndarray, n_classes: int, background: str) -> np.ndarray:

@@ -30,7 +30,7 @@ from amn_core.formats.readings import (
 
 BACKGROUNDS = ("none", "plane", "last", "key 0", "padded keys")
 KEY_BASES = ("auto", "0", "1", CATEGORIES)
-ENDS = ("auto", "none", "first", "last")
+ENDS = ("auto", "none", "first", "last", "white")
 NORMALISATIONS = ("stored", "max", "minmax")
 EPSILON = 1e-5
 CLEARLY = 0.2
@@ -43,7 +43,8 @@ class ReadOptions:
     Attributes:
         entry: name of the entry that holds the maps in a dict or an archive.
         key_base: "auto", "0" or "1", the number of the first foreground class, or "categories" for COCO's ids.
-        background: "auto", "none", or "first" or "last" where that plane is the background.
+        background: "auto", "none", or "first" or "last" where that plane is the background; "white"
+            is "none" to the reading: whoever has the image takes its white pixels for background.
         normalisation: "stored" leaves the maps as they are; "max" divides each map by its maximum (+1e-5,
             as IRN does) after cutting below 0; "minmax" maps its range to [0, 1].
     """
@@ -190,6 +191,7 @@ def is_allowed(reading: Reading, options: ReadOptions) -> bool:
     """Whether the user's wishes allow a reading."""
     backgrounds = {
         "auto": BACKGROUNDS, "first": ("plane", "key 0"), "last": ("last",), "none": ("none", "padded keys"),
+        "white": ("none", "padded keys"),
     }[options.background]
     return reading.background in backgrounds and options.key_base in ("auto", str(reading.key_base))
 

@@ -17,7 +17,7 @@ from app.words.text import escape
 CHOICES = {
     "kind": ("Files are", KINDS, {"auto": "recognised"}),
     "key_base": ("First class has number", KEY_BASES, {"auto": "recognised", "categories": "COCO's category ids"}),
-    "background": ("Plane of background", ENDS, {"auto": "recognised"}),
+    "background": ("Plane of background", ENDS, {"auto": "recognised", "white": "none: white pixels are"}),
     "numbering": ("Numbers in masks", ("auto", *NUMBERINGS), WORDS | {"auto": "recognised"}),
     "normalisation": ("Values", NORMALISATIONS,
                       {"stored": "as stored", "max": "divided by the maximum", "minmax": "stretched to 0–1"}),

@@ -11,46 +11,15 @@ from amn_core.commands.export import FORMATS, ExportConfig, format_export, run_e
 from amn_core.commands.import_maps import build_plan, build_reimport, open_context, prepare_parts, run_import
 from amn_core.commands.import_plan import ImportConfig
 from amn_core.commands.import_report import format_report
-from amn_core.constants import DEFAULT_THRESHOLDS, VOC_CLASSES
+from amn_core.constants import DEFAULT_THRESHOLDS
 from amn_core.formats.errors import FormatError, RefusedError
 from amn_core.formats.masks import load_mask, save_mask
 from amn_core.formats.runs import load_run
 from amn_core.sweep import score_confusion
+from tests.commands.conftest import IDS, LABELS, SHAPE
 from tests.formats.layouts import WRITERS, make_maps, save_dict, write_irn
 from tests.formats.test_masks_and_levels import label
 from tests.formats.test_numbering import WRITERS as TEST_WRITERS
-
-IDS = [f"2007_{number:06d}" for number in range(6)]
-LABELS = [[3], [1, 12], [20], [5, 6], [8], [1, 20]]
-SHAPE = (12, 16)
-
-
-@pytest.fixture
-def data(tmp_path):
-    """A folder data set of six small images with VOC's classes; returns its spec."""
-    root = tmp_path / "data"
-    for name in ("images", "masks"):
-        (root / name).mkdir(parents=True)
-    draw = np.random.default_rng(5)
-    rows = ["image,labels"]
-    for image_id, ids in zip(IDS, LABELS, strict=True):
-        Image.fromarray(draw.integers(0, 256, (*SHAPE, 3), dtype=np.uint8)).save(root / "images" / f"{image_id}.png")
-        gt = draw.choice([0, 255, *ids], SHAPE).astype(np.uint8)
-        save_mask(root / "masks" / f"{image_id}.png", gt)
-        rows.append(f"{image_id},{';'.join(VOC_CLASSES[i] for i in ids)}")
-    (root / "labels.csv").write_text("\n".join(rows))
-    (root / "classes.txt").write_text("\n".join(VOC_CLASSES[1:]))
-    return f"folder:{root}"
-
-
-@pytest.fixture
-def maps(tmp_path):
-    """A folder of IRN dicts for the images of `data`."""
-    folder = tmp_path / "maps"
-    folder.mkdir()
-    for i, (image_id, ids) in enumerate(zip(IDS, LABELS, strict=True)):
-        write_irn(folder / f"{image_id}.npy", make_maps(len(ids), *SHAPE, seed=i), np.array(ids))
-    return folder
 
 
 def config(data, maps, tmp_path, **changes) -> ImportConfig:
