@@ -204,8 +204,9 @@ def draw_audit(material: Material) -> tuple[Figure, Caption]:
                             fontsize=page.small * 0.85)
     panels[0].set_yticks(range(len(constants)), [f"{c.label} {c.cuts}" for c in constants])
     n_pairs = sum(constant.low is not None for constant in constants)
-    panels[0].set(xlabel="mIoU lost\n(points)", ylim=(len(constants) - 0.4, -0.6))
-    panels[1].set(xlabel="coverage lost\n(points)")
+    gap = " " if page.is_wide else "\n"
+    panels[0].set(xlabel=f"mIoU lost{gap}(points)", ylim=(len(constants) - 0.4, -0.6))
+    panels[1].set(xlabel=f"coverage lost{gap}(points)")
     for panel in panels:
         panel.axhline(n_pairs - 0.5, color=NEUTRAL, linewidth=page.line / 2)
         panel.set_xlim(0, 1.3 * panel.get_xlim()[1])
