@@ -9,8 +9,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -44,6 +46,12 @@ def address(place: Path, runs_root: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def run_apart(coroutine: Coroutine) -> Any:
+    """Run a coroutine in a thread of its own: the browser of other tests keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def list_files(*folders: Path) -> set[Path]:
@@ -106,10 +114,10 @@ async def send_forged(address: str, page: str, path: str) -> bytes:
 def test_forged_values_start_nothing_write_nothing_and_read_nothing(page, address, place, runs_root):
     secret = str(place / "secret.txt")
     before = list_files(place, runs_root)
-    said = asyncio.run(send_forged(address, page, secret))
+    said = run_apart(send_forged(address, page, secret))
     assert list_files(place, runs_root) == before
     assert SECRET.encode() not in said
-    errors = asyncio.run(look(address))
+    errors = run_apart(look(address))
     assert errors == []
 
 
@@ -135,8 +143,8 @@ async def open_train(address: str, query: str, **headers: str) -> bytes:
 
 def test_key_makes_a_teacher_as_a_cookie_of_the_connection_alone(address):
     port = address.rpartition(":")[2]
-    viewer = asyncio.run(open_train(address, "teacher=key"))
-    wrong = asyncio.run(open_train(address, "", Cookie=f"amn_teacher_{port}=wrong"))
-    teacher = asyncio.run(open_train(address, "", Cookie=f"amn_teacher_{port}=key"))
+    viewer = run_apart(open_train(address, "teacher=key"))
+    wrong = run_apart(open_train(address, "", Cookie=f"amn_teacher_{port}=wrong"))
+    teacher = run_apart(open_train(address, "", Cookie=f"amn_teacher_{port}=key"))
     form = b"How long will it take?"
     assert form in teacher and form not in viewer and form not in wrong

@@ -63,7 +63,8 @@ def test_broken_official_checkpoint_is_named_and_not_added(open_app, official, t
     del state["stage2.0.0.conv1.weight"]
     torch.save(state, tmp_path / "res50_cam.pth")
     at = add(open_app, tmp_path)
-    assert len(at.error) == 1 and "the tensor stage2.0.0.conv1.weight is missing" in at.error[0].value
+    assert len(at.error) == 1
+    assert "the tensor stage2.0.0.conv1.weight is missing" in at.error[0].value.replace("\\", "")  # names are text
     (tmp_path / "res50_cam.pth").write_bytes((official / "res50_cam.pth").read_bytes()[:1000])
     at = add(open_app, tmp_path)
     assert len(at.error) == 1 and "not a readable checkpoint" in at.error[0].value
