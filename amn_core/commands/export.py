@@ -11,6 +11,7 @@ import numpy as np
 from amn_core.compute.parallel import run_chunks
 from amn_core.constants import BACKGROUND
 from amn_core.data import load_dataset
+from amn_core.formats.class_thresholds import load_class_thresholds
 from amn_core.formats.export import check_file_id, name_class, save_class_images, save_id_list, save_irn_map
 from amn_core.formats.labels import save_cls_labels
 from amn_core.formats.maps import load_stored_map, save_levels
@@ -35,6 +36,7 @@ class ExportConfig:
                          choices=FORMATS)
     out: str = option("", "folder to write to", required=True)
     threshold: float = option(0.25, "masks: threshold of the foreground")
+    thresholds: str = option("", "masks: CSV (class, threshold) with one for each class, in place of --threshold")
     foreground: float = option(0.30, "seeds: threshold above which foreground is sure")
     background: float = option(0.05, "seeds: threshold below which background is sure")
     cuts: str = option("", f"seeds: {CUTS_HELP}")
@@ -61,6 +63,8 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
     run = load_run(config.run)
     if config.format not in FORMATS:
         raise ValueError(f"format is {config.format!r}; choose one of {', '.join(FORMATS)}")
+    if config.thresholds:
+        check_thresholds(config, run)
     if config.format in ("csv", "list", "labels"):
         ids = list_images(run)
         files = {"csv": export_tables, "list": export_list, "labels": export_labels}[config.format](config, run, ids)
@@ -71,6 +75,17 @@ def run_export(config: ExportConfig) -> dict[str, Any]:
         files = export_maps(config, ids)
         save_scoring(config.out, run)
     return {"run": str(run.path), "format": config.format, "out": config.out, "images": len(ids), "files": files}
+
+
+def check_thresholds(config: ExportConfig, run: Run) -> None:
+    """Check a file of thresholds by class before the work.
+
+    Raises:
+        ValueError: the format is cut by none, or the file does not fit the run's classes.
+    """
+    if config.format != "masks":
+        raise ValueError(f"thresholds {config.thresholds} are for --format masks, and the format is {config.format}")
+    load_class_thresholds(config.thresholds, run.class_names)
 
 
 def list_images(run: Run) -> tuple[str, ...]:
@@ -140,9 +155,12 @@ def write_seed(config: ExportConfig, run: Run, image_id: str) -> int:
 
 
 def write_mask(config: ExportConfig, run: Run, image_id: str) -> int:
-    """Write the labels at one threshold."""
+    """Write the labels at one threshold, or each pixel's at that of its strongest class."""
     cam, class_ids = run.map(image_id)
-    labels = np.concatenate([[BACKGROUND], class_ids])[build_labels(cam, config.threshold)]
+    threshold = config.threshold
+    if config.thresholds and len(cam):
+        threshold = load_class_thresholds(config.thresholds, run.class_names)[class_ids][cam.argmax(0)]
+    labels = np.concatenate([[BACKGROUND], class_ids])[build_labels(cam, threshold)]
     save_mask(Path(config.out) / f"{image_id}.png", labels, config.palette)
     return 1
 

@@ -57,6 +57,23 @@ def test_seeds_and_exports_are_what_the_plane_scores(run, tmp_path, cuts, high, 
     check_labels(run, tmp_path / "out", high, low)
 
 
+def test_masks_are_cut_by_the_threshold_of_the_strongest_class(run, tmp_path):
+    rows = [f"{c},{0.3 + 0.05 * c:.2f}" for c in range(1, len(run.class_names))]
+    (tmp_path / "cuts.csv").write_text("\n".join(["class,threshold", *rows]))
+    given = {"run": str(run.path), "thresholds": str(tmp_path / "cuts.csv"), "out": str(tmp_path / "out"), "workers": 1}
+    run_export(ExportConfig(format="masks", **given))
+    for image_id in run.map_ids:
+        cam, class_ids = run.map(image_id)
+        expected = np.zeros(cam.shape[1:], np.uint8)
+        for at in np.ndindex(expected.shape):
+            k = int(cam[(slice(None), *at)].argmax())
+            if cam[(k, *at)] > np.float32(round(0.3 + 0.05 * int(class_ids[k]), 2)):
+                expected[at] = class_ids[k]
+        np.testing.assert_array_equal(load_mask(tmp_path / "out" / f"{image_id}.png"), expected)
+    with pytest.raises(ValueError, match="for --format masks, and the format is seeds"):
+        run_export(ExportConfig(format="seeds", **given))
+
+
 def test_cuts_that_are_none_are_refused_in_one_line(run, tmp_path, capsys):
     for words in (["seed", "--run", str(run.path)], ["export", str(run.path), "--format", "seeds"]):
         assert main([*words, "--cuts", "high", "--out", str(tmp_path / "none")]) == 1
