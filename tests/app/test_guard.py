@@ -13,7 +13,7 @@ import pytest
 
 from amn_core.commands.run import check_address, draw_code, list_names, write_invitation
 from app.guard import is_local
-from tests.app.conftest import REPOSITORY, find_port, wait_for
+from tests.app.conftest import PATIENCE, REPOSITORY, find_port, wait_for
 
 KEY = "a-key-for-tests-only"
 SOCKET = "/_stcore/stream"
@@ -93,6 +93,18 @@ def test_page_may_load_from_this_server_alone(port: int) -> None:
     assert rules["img-src"] == "'self' data: blob:" and rules["default-src"] == "'self'"
     own = {f"ws://{name}:{port}" for name in ("127.0.0.1", "localhost")}
     assert {part.rstrip(";") for part in policy.split() if "://" in part} <= own
+
+
+@pytest.mark.parametrize("path", ["", "curves", "data-and-runs"])
+def test_page_asks_for_nothing_that_is_not_there(path: str, port: int, browser) -> None:
+    context = browser.new_context()
+    page, refused = context.new_page(), []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    page.goto(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE)
+    page.get_by_test_id("stTopNav").wait_for(timeout=PATIENCE)  # the server has answered the page's first message
+    assert page.url.split("?")[0] == f"http://127.0.0.1:{port}/{path}"
+    context.close()
+    assert refused == []
 
 
 def test_key_becomes_a_cookie_that_scripts_cannot_read(port: int) -> None:
