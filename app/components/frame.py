@@ -30,6 +30,7 @@ STYLE = """
 .st-key-claim [data-testid="stText"] {
   font-family: inherit; font-size: 1.12rem; font-weight: 600; line-height: 1.4; white-space: normal;
 }
+[data-testid="stElementToolbarButton"]:has([aria-label^="Download as CSV"]) { display: none; }
 [data-testid="stMetricValue"], [data-testid="stTable"] { font-variant-numeric: tabular-nums; }
 </style>
 """

@@ -78,3 +78,12 @@ def test_claim_does_not_print_a_cost_below_nothing():
     text = write_cost({"good": good, "weak": weak})
     assert text.startswith("One threshold for all 40 images costs good 10.0 points. ") and "give weak less" in text
     assert "-" not in write_cost({"weak": weak})
+
+
+def test_tables_offer_no_csv_of_streamlits_own(open_page):
+    """It would hand on a run called ``=1+1`` as a formula; what the app writes itself does not."""
+    page = open_page("data-and-runs")
+    table = page.locator("[data-testid=stDataFrame]").first
+    table.hover()
+    page.get_by_label("Search: All runs that were found").wait_for()
+    page.locator("[aria-label^='Download as CSV']").first.wait_for(state="hidden")
