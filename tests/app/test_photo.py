@@ -158,6 +158,16 @@ def upload(page, name: str, content: bytes) -> None:
     page.wait_for_selector(".amn[data-ready='Your photo'], [data-testid=stAlert], [data-testid=stException]")
 
 
+def wait_for_shape(picture, shape: float) -> None:
+    """Wait until a canvas is so many times as wide as high: it may still be that of the photograph before."""
+    for _ in range(100):
+        width, height = picture.evaluate("canvas => [canvas.width, canvas.height]")
+        if width / height == pytest.approx(shape, rel=0.02):
+            return
+        picture.page.wait_for_timeout(100)
+    pytest.fail(f"the canvas is {width}×{height}, not {shape:.2f} times as wide as high")
+
+
 def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
     page = open_page("photo", bundle="scenes")
     for name, (build, expected) in ODD_FILES.items():
@@ -171,10 +181,9 @@ def test_odd_files_give_a_picture_or_one_message_on_the_real_page(open_page):
             expect(messages).to_contain_text(expected)
             pictures.first.wait_for(state="detached")
         else:
-            width, height = pictures.first.evaluate("canvas => [canvas.width, canvas.height]")
             expect(messages).to_have_count(0)
             expect(pictures).to_have_count(4)
-            assert width / height == pytest.approx(expected[0] / expected[1], rel=0.02)
+            wait_for_shape(pictures.first, expected[0] / expected[1])
         expect(page.locator("[data-testid=stException]")).to_have_count(0)
         page.locator("[data-testid=stFileUploader] [data-testid$=DeleteBtn]").click()
     page.get_by_text("Drop your own photograph on the left").wait_for()

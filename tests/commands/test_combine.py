@@ -97,16 +97,16 @@ def test_other_images_are_named_or_left_out(source, other, tmp_path, capsys):
 
 def test_class_that_one_run_lacks_is_named_or_taken_for_zeros(source, other, tmp_path, capsys):
     run = load_run(other)
-    image_id = next(one for one in run.map_ids if len(run.map(one)[1]) > 1)
+    image_id = max(run.map_ids, key=lambda one: len(run.map(one)[1]))
     cam, class_ids = run.map(image_id)
-    save_map(run.map_path(image_id), cam[:1, ::4, ::4], class_ids[:1], cam.shape[1:])
-    lost = run.class_names[class_ids[1]]
+    save_map(run.map_path(image_id), cam[:-1, ::4, ::4], class_ids[:-1], cam.shape[1:])
+    lost = run.class_names[class_ids[-1]]
     assert run_combine(source, other, "--out", tmp_path / "out", "--workers", 1) == 1
     told = capsys.readouterr().err
     assert image_id in told and lost in told and "--fill" in told
     assert run_combine(source, other, "--fill", "--by", "mean", "--out", tmp_path / "filled", "--workers", 1) == 0
     found, _ = load_run(tmp_path / "filled").map(image_id)
-    assert np.abs(found[1] - load_run(source).map(image_id)[0][1] / 2).max() < ROUNDING
+    assert np.abs(found[-1] - load_run(source).map(image_id)[0][-1] / 2).max() < ROUNDING
 
 
 def test_images_of_another_size_are_named(source, other, tmp_path, capsys):
