@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import state
-from app.browser import MOST_LIVE, RANKED
+from app import browser, state
+from app.browser import RANKED
 from app.cache import runs as cached
 from app.components.claim import render_claim, render_live_text
 from app.components.live import STEPS, read_scripts
@@ -45,7 +45,7 @@ _mount = st.components.v2.component(
 
 def is_live(choice: Choice, key: str, table: pd.DataFrame) -> bool:
     """Tell whether a table of `build_images` can follow the threshold: it has one, and few enough rows to send."""
-    return not choice.runs[key].is_masks and len(table) <= MOST_LIVE
+    return not choice.runs[key].is_masks and len(table) <= browser.MOST_LIVE
 
 
 def load_live(choice: Choice, key: str, images: pd.Series) -> tuple[np.ndarray, np.ndarray]:
