@@ -76,6 +76,19 @@ def format_command(name: str, config: Any) -> list[str]:
     return words
 
 
+def read_unit(text: str) -> float | None:
+    """Read a number from 0 to 1; None where the text is none.
+
+    >>> read_unit("0.3"), read_unit("1.2"), read_unit("x")
+    (0.3, None, None)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
+
+
 def option(default: Any, help_text: str, **more: Any) -> Any:
     """Declare a field with its help text; `choices` and `positional` steer the command line."""
     return dataclasses.field(default=default, metadata={"help": help_text, **more})

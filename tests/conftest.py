@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from amn_core.bench.page import BROWSERS
 from amn_core.train.config import TrainConfig
 
 SCENES = "scenes:size=64,n=8,seed=3"
@@ -34,16 +35,23 @@ def tiny_cam(tmp_path: Path) -> TrainConfig:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator:
-    """A real browser without a window."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = next((found for name in names if (found := shutil.which(name))), None)
+def chromium() -> str:
+    """Path of Chromium, for tests that drive the real page; without it they are skipped by name."""
+    pytest.importorskip("playwright.sync_api")
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
         pytest.skip("needs chromium on the PATH")
+    return executable
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator:
+    """A real browser without a window."""
+    from playwright import sync_api
+
     sync_api.expect.set_options(timeout=60_000)  # on a busy machine a page takes long to answer
     with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        launched = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield launched
         launched.close()
 

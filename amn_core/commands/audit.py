@@ -8,7 +8,7 @@ from amn_core.commands.compare import choose_all_terms, write_notes
 from amn_core.commands.text import format_rows
 from amn_core.formats.run_names import name_runs
 from amn_core.formats.runs import load_run
-from amn_core.options import option
+from amn_core.options import option, read_unit
 from amn_core.presets import parse_cuts
 from amn_core.scoring import load_alike
 
@@ -71,11 +71,8 @@ def parse_cut(text: str) -> float:
     Raises:
         ValueError: it is no number from 0 to 1.
     """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
+    value = read_unit(text)
+    if value is None:
         raise ValueError(f"cuts is {text!r}: give numbers from 0 to 1, separated by commas")
     return value
 

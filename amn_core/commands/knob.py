@@ -13,7 +13,7 @@ from typing import Any
 from amn_core.commands.pipeline import ReproduceConfig
 from amn_core.commands.reproduce import reproduce
 from amn_core.formats.files import write_json
-from amn_core.options import option
+from amn_core.options import option, read_unit
 from amn_core.presets import BACKBONES, DEVICES
 
 MEASURES = ("peak_miou", "peak_threshold", "plateau", "plateau_share", "mean_miou", "oracle_miou", "gap", "auc",
@@ -67,13 +67,10 @@ def measure_knob(config: KnobConfig) -> dict[str, Any]:
 
 def parse_values(text: str) -> list[float]:
     """Parse the settings, increasing."""
-    try:
-        values = sorted({float(part) for part in text.split(",")})
-    except ValueError:
-        values = []
-    if not values or not all(0 <= value <= 1 for value in values):
+    values = {read_unit(part) for part in text.split(",")}
+    if None in values:
         raise ValueError(f"values {text!r}: expected numbers from 0 to 1 separated by commas, such as 0,0.5,1")
-    return values
+    return sorted(values)
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -13,6 +13,7 @@ import numpy as np
 from amn_core.constants import BACKGROUND
 from amn_core.formats.errors import FormatError
 from amn_core.formats.tables import save_csv
+from amn_core.options import read_unit
 
 CLASS, THRESHOLD, REST = "class", "threshold", "*"
 LARGEST = 1 << 20  # bytes
@@ -77,10 +78,7 @@ def name_class(text: str, class_names: Sequence[str], place: str) -> str:
 
 def parse_threshold(text: str, place: str) -> float:
     """Parse a threshold from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
+    value = read_unit(text)
+    if value is None:
         raise FormatError(f"{place}: the threshold is {text!r}; give a number from 0 to 1")
     return value

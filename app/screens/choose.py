@@ -101,7 +101,7 @@ def render_table(choice: Choice, key: str, part: str) -> None:
     st.dataframe(
         choices.build_table(rows, scopes, st.session_state[SECONDS], st.session_state[MINUTES]), hide_index=True,
         height=400, key=name, selection_mode="single-row", on_select=lambda: take_row(name, shown),
-        column_config=describe_columns(shown))
+        column_config=describe_columns(shown), placeholder="–")
     if st.session_state.get(SHARE):
         asked = (choice.runs[key], choice.averaging, choice.classes, choice.images, part)
         st.caption(choices.write_share(*cached_choices.load_tolerance(*asked)))

@@ -38,7 +38,7 @@ def write_difference(difference: Difference | None) -> str:
 def write_stop(lost: float, n_answers: int, seconds: float = SECONDS) -> str:
     """Write when to stop, in points and minutes."""
     if not n_answers:
-        return "a hundred answers, in under five minutes, lose about a third of a point on average"
+        return "a hundred answers, in under five minutes, lose about a fifth of a point on average"
     if lost <= ENOUGH:
         return "enough: at most a point is lost"
     more = max(10, round((n_answers * (lost / ENOUGH) ** POWER - n_answers) / 10) * 10)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from amn_core.bench.serving import find_port
 from amn_core.data import Dataset, load_dataset
 from amn_core.formats.counts import save_counts
 from amn_core.formats.maps import compute_map_size, save_map
@@ -135,13 +135,6 @@ def get_component(at, name: str) -> dict:
     assert len(found) == 1
     data = found[0].mixed.json or found[0].json
     return json.loads(data)
-
-
-def find_port() -> int:
-    """Find a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(url: str, process: subprocess.Popen) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from amn_core.bench.serving import find_port
 from amn_core.course.assignment import QUESTIONS, STEPS, load_assignment
 from amn_core.course.check import check_report
 from amn_core.course.numbers import rank_images
@@ -17,7 +18,7 @@ from amn_core.course.work import load_answers, read_log
 from amn_core.data import load_dataset
 from amn_core.formats.runs import load_run
 from app import coursework, roots
-from tests.app.conftest import PATIENCE, REPOSITORY, find_port, wait_for
+from tests.app.conftest import PATIENCE, REPOSITORY, wait_for
 from tests.course.course_maker import LONG, make_course, read_curves, refine, work_through
 from tests.data.pets_maker import make_pets
 

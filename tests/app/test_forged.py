@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from amn_core.bench.serving import find_port
 from app.viewers import CANVAS, SCREENS, TRIGGER, Viewer, open_viewer
-from tests.app.conftest import REPOSITORY, find_port, wait_for
+from tests.app.conftest import REPOSITORY, wait_for
 
 SECRET = "word-in-a-file-of-the-server"
 WIDGET = re.compile(rb"\$\$ID-[0-9a-f]{32}-[\w:./ -]*")

@@ -11,9 +11,10 @@ from contextlib import closing
 
 import pytest
 
+from amn_core.bench.serving import find_port
 from amn_core.commands.run import check_address, draw_code, list_names, write_invitation
 from app.guard import is_local
-from tests.app.conftest import PATIENCE, REPOSITORY, find_port, wait_for
+from tests.app.conftest import PATIENCE, REPOSITORY, wait_for
 
 KEY = "a-key-for-tests-only"
 SOCKET = "/_stcore/stream"

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.app.conftest import REPOSITORY, find_port, wait_for
+from amn_core.bench.serving import find_port
+from tests.app.conftest import REPOSITORY, wait_for
 
 
 def test_first_start_on_a_machine_asks_nothing(tmp_path) -> None:

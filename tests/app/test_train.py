@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from amn_core.bench.serving import find_port
 from amn_core.cli import build_parser
 from amn_core.commands.pipeline import ReproduceConfig
 from amn_core.formats.counts import save_counts
@@ -20,7 +21,7 @@ from amn_core.options import read_options
 from amn_core.sweep import summarise
 from app import training
 from app.components import job_form
-from tests.app.conftest import PATIENCE, REPOSITORY, find_port, wait_for
+from tests.app.conftest import PATIENCE, REPOSITORY, wait_for
 from tests.sweep.reference import make_counts
 
 SCENES = "scenes:size=64,n=8,seed=3"

@@ -1,19 +1,18 @@
 """bench screens opens the real page on drawn scenes, and saves pictures of the size that is asked for."""
 
-import shutil
+import json
+import subprocess
+import sys
 
-import pytest
 from PIL import Image
 
-from amn_core.bench.page import BROWSERS
-from amn_core.bench.screens import BenchScreensConfig, bench_screens, format_screens
+from amn_core.bench.screens import format_screens
 
 
-def test_a_picture_of_a_screen_is_saved_with_its_size(tmp_path):
-    pytest.importorskip("playwright.sync_api")
-    if not any(map(shutil.which, BROWSERS)):
-        pytest.skip("needs chromium on the PATH")
-    result = bench_screens(BenchScreensConfig(str(tmp_path), only="train", small=300))
+def test_a_picture_of_a_screen_is_saved_with_its_size(chromium, tmp_path):
+    command = [sys.executable, "-m", "amn_core", "bench", "screens", "--out", str(tmp_path), "--only", "train",
+               "--small", "300", "--json"]  # a process of its own: other tests keep a browser open in this one
+    result = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=280).stdout)
     path = tmp_path / "screens" / "train.png"
     assert result["files"] == {str(path): path.stat().st_size}
     with Image.open(path) as picture:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from amn_core.bench.serving import find_port
 from amn_core.cli import main
 from amn_core.compute import distributed
 from amn_core.compute.distributed import take_shard
@@ -60,11 +60,8 @@ def list_uses(out: Path, given: Path) -> list[list[str]]:
 
 def start_processes(words: list[str], world: int = 2) -> list[subprocess.Popen]:
     """Start one process a rank, as torchrun does."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
     shared = os.environ | {"WORLD_SIZE": str(world), "LOCAL_WORLD_SIZE": str(world), "MASTER_ADDR": "localhost",
-                           "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+                           "MASTER_PORT": str(find_port()), "OMP_NUM_THREADS": "1"}
     return [
         subprocess.Popen([sys.executable, *words], env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

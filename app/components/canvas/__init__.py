@@ -33,7 +33,8 @@ _mount = st.components.v2.component(
     html=(HERE / "canvas.html").read_text(encoding="utf-8"),
     css="\n".join([read_scripts("bar.css"), (HERE / "canvas.css").read_text(encoding="utf-8")]),
     js="\n".join(
-        [read_scripts("bench.js", "bar.js"), *((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)]),
+        [read_scripts("elements.js", "bench.js", "bar.js"),
+         *((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)]),
 )
 
 

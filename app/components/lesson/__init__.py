@@ -16,6 +16,7 @@ from PIL import Image
 
 from app import state
 from app.charts.colour_maps import build_colour_table
+from app.components.live import read_scripts
 
 HERE = Path(__file__).parent
 FIGURES = ("cam", "crowd", "conditions", "width", "loss", "conditioning", "sandbox", "knob", "protocols")
@@ -24,14 +25,15 @@ ALIGNED = 4  # bytes: an array of 32-bit numbers may start here
 HEAT_STEPS = 32
 
 
-def read_scripts() -> str:
+def read_figures() -> str:
     """Read the scripts in the order in which they need each other; the one with the entry comes last."""
-    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("plot", "lesson", *FIGURES, "main"))
+    own = ((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("plot", "lesson", *FIGURES, "main"))
+    return "\n".join([read_scripts("elements.js"), *own])
 
 
 _mount = st.components.v2.component(
     "amn_lesson", html='<div class="lesson"></div>', css=(HERE / "lesson.css").read_text(encoding="utf-8"),
-    js=read_scripts(),
+    js=read_figures(),
 )
 
 

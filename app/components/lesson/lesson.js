@@ -4,22 +4,14 @@ const FIGURES = {}; // a figure's name: { draw(pen, lesson), say(lesson), drag?(
 const LESSONS = new WeakMap();
 const ARRAYS = { u8: Uint8Array, u16: Uint16Array, f32: Float32Array };
 
-function make(parent, tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
 class Lesson {
   constructor(root) {
     this.root = root;
-    this.side = make(root, "div", "side");
-    const main = make(root, "div", "main");
-    this.canvas = make(main, "canvas", "figure");
+    this.side = put(root, "div", "side");
+    const main = put(root, "div", "main");
+    this.canvas = put(main, "canvas", "figure");
     this.canvas.setAttribute("role", "img");
-    this.says = make(main, "p", "says");
+    this.says = put(main, "p", "says");
     this.says.setAttribute("aria-live", "polite");
     this.pen = new Pen(this.canvas);
     this.values = {};
@@ -63,9 +55,9 @@ class Lesson {
   build() {
     this.side.replaceChildren();
     if (this.meta.guess) buildGuess(this, this.meta.guess);
-    const box = make(this.side, "fieldset", "controls");
+    const box = put(this.side, "fieldset", "controls");
     box.disabled = Boolean(this.meta.guess && this.meta.guess.locks && !this.isOpen);
-    if (box.disabled) make(box, "p", "locked", "These move once your guess is committed.");
+    if (box.disabled) put(box, "p", "locked", "These move once your guess is committed.");
     for (const control of this.meta.controls) (control.options ? buildChoice : buildSlider)(this, control, box);
   }
 
@@ -135,10 +127,10 @@ function writeValue(value, { step, unit = "", names = null }) {
 }
 
 function buildRange(parent, spec, value, act) {
-  const field = make(parent, "label", "field");
-  make(field, "span", "label", spec.label);
-  const output = make(field, "output", "", writeValue(value, spec));
-  const range = make(field, "input", "");
+  const field = put(parent, "label", "field");
+  put(field, "span", "label", spec.label);
+  const output = put(field, "output", "", writeValue(value, spec));
+  const range = put(field, "input", "");
   Object.assign(range, { type: "range", min: spec.low, max: spec.high, step: spec.step });
   range.value = value;
   range.setAttribute("aria-label", spec.label);
@@ -149,8 +141,8 @@ function buildRange(parent, spec, value, act) {
   range.oninput = () => follow(false);
   range.onchange = () => follow(true);
   if (spec.ends) {
-    const ends = make(field, "span", "ends");
-    for (const end of spec.ends) make(ends, "span", "", end);
+    const ends = put(field, "span", "ends");
+    for (const end of spec.ends) put(ends, "span", "", end);
   }
   return range;
 }
@@ -160,13 +152,13 @@ function buildSlider(lesson, control, box) {
 }
 
 function buildChoice(lesson, control, box) {
-  const field = make(box, "div", "field");
-  make(field, "span", "label", control.label);
-  const row = make(field, "div", "options");
+  const field = put(box, "div", "field");
+  put(field, "span", "label", control.label);
+  const row = put(field, "div", "options");
   row.setAttribute("role", "radiogroup");
   row.setAttribute("aria-label", control.label);
   control.options.forEach((option, index) => {
-    const button = make(row, "button", "option", option);
+    const button = put(row, "button", "option", option);
     button.type = "button";
     button.setAttribute("role", "radio");
     button.setAttribute("aria-checked", String(lesson.values[control.name] === index));
@@ -180,21 +172,21 @@ function buildChoice(lesson, control, box) {
 
 // The guess: a question with a mark to drag; once it is committed, the truth lies over it.
 function buildGuess(lesson, guess) {
-  const box = make(lesson.side, "div", "guess");
-  make(box, "p", "question", guess.question);
+  const box = put(lesson.side, "div", "guess");
+  put(box, "p", "question", guess.question);
   if (lesson.guess === null) {
     const start = guess.low + Math.round((guess.high - guess.low) / 2 / guess.step) * guess.step;
     const range = buildRange(box, { ...guess, label: "Your guess" }, start, () => {});
-    const commit = make(box, "button", "commit", "Commit my guess");
+    const commit = put(box, "button", "commit", "Commit my guess");
     commit.type = "button";
     commit.onclick = () => lesson.commit(Number(range.value));
     return;
   }
-  const strip = make(box, "div", "strip");
+  const strip = put(box, "div", "strip");
   const place = (value) => `${Math.max(0, Math.min(1, (value - guess.low) / (guess.high - guess.low))) * 100}%`;
   for (const [className, value, word] of [["mine", lesson.guess, "you"], ["truth", guess.truth, "it is"]]) {
-    const mark = make(strip, "span", className, `${word} ${writeValue(value, guess)}`);
+    const mark = put(strip, "span", className, `${word} ${writeValue(value, guess)}`);
     mark.style.left = place(value);
   }
-  make(box, "p", "answer", guess.answer);
+  put(box, "p", "answer", guess.answer);
 }

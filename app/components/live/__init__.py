@@ -26,7 +26,7 @@ def read_scripts(*names: str) -> str:
 
 _mount = st.components.v2.component(
     "amn_threshold", html='<div class="place"></div>', css=read_scripts("bar.css"),
-    js=read_scripts("bench.js", "bar.js", "overlay.js", "main.js"),
+    js=read_scripts("elements.js", "bench.js", "bar.js", "overlay.js", "main.js"),
 )
 
 

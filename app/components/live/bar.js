@@ -3,35 +3,27 @@
 const SNAP = 6; // pixels
 const SCALE = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
-function add(parent, tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
 class ThresholdBar {
   // release: called when the hand lets go, and after a key. moveLow: called with the low cut while it is dragged.
   constructor(host, bench, release, moveLow = null) {
     Object.assign(this, { host, bench, release, moveLow, low: null, peaks: [] });
     host.classList.add("threshold");
-    this.value = add(host, "output", "threshold-value");
-    this.track = add(host, "div", "threshold-track");
+    this.value = put(host, "output", "threshold-value");
+    this.track = put(host, "div", "threshold-track");
     const { track } = this;
     track.tabIndex = 0;
     for (const [name, value] of Object.entries({
       role: "slider", "aria-label": "Threshold", "aria-valuemin": "0", "aria-valuemax": "1",
     })) track.setAttribute(name, value);
-    this.bands = add(track, "div", "threshold-bands");
-    add(track, "div", "threshold-line");
-    this.ticks = add(track, "div", "threshold-ticks");
-    this.unsure = add(track, "div", "threshold-unsure");
-    this.handle = add(track, "div", "threshold-handle");
-    this.lowHandle = add(track, "div", "threshold-low");
+    this.bands = put(track, "div", "threshold-bands");
+    put(track, "div", "threshold-line");
+    this.ticks = put(track, "div", "threshold-ticks");
+    this.unsure = put(track, "div", "threshold-unsure");
+    this.handle = put(track, "div", "threshold-handle");
+    this.lowHandle = put(track, "div", "threshold-low");
     this.lowHandle.title = "Low cut: background up to here, unsure from here to the threshold";
-    this.scale = add(track, "div", "threshold-scale");
-    for (const share of SCALE) add(this.scale, "span", "", share.toFixed(1)).style.left = `${share * 100}%`;
+    this.scale = put(track, "div", "threshold-scale");
+    for (const share of SCALE) put(this.scale, "span", "", share.toFixed(1)).style.left = `${share * 100}%`;
     this.follow = (event) => this.show(event.detail);
     bench.addEventListener("move", this.follow);
     this.listen();
@@ -45,15 +37,15 @@ class ThresholdBar {
     const tall = plateaus.length > 6 ? 2 : 4;
     this.bands.replaceChildren();
     for (const { from, to, label, colour } of plateaus) {
-      const band = add(this.bands, "div", "threshold-band");
-      const inner = add(band, "i", "");
+      const band = put(this.bands, "div", "threshold-band");
+      const inner = put(band, "i", "");
       band.style.height = `${tall}px`;
       inner.style.cssText = `left:${this.place(from)}%;width:max(2px, ${this.place(to) - this.place(from)}%);background:${colour}`;
       inner.title = `Plateau of ${label}: ${this.write(from)} to ${this.write(to)}`;
     }
     this.ticks.replaceChildren();
     for (const peak of peaks) {
-      const tick = add(this.ticks, "button", "threshold-tick");
+      const tick = put(this.ticks, "button", "threshold-tick");
       tick.type = "button";
       tick.tabIndex = -1;
       tick.title = peak.text;

@@ -39,7 +39,7 @@ _mount = st.components.v2.component(
          '<div class="grid"><div class="line heads" role="row"></div><div class="all"><div class="rows"></div></div>'
          "</div></div></div>",
     css=(HERE / "table.css").read_text(encoding="utf-8"),
-    js="\n".join([read_scripts("bench.js"), (HERE / "table.js").read_text(encoding="utf-8")]),
+    js="\n".join([read_scripts("elements.js", "bench.js"), (HERE / "table.js").read_text(encoding="utf-8")]),
 )
 
 

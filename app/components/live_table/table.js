@@ -130,14 +130,6 @@ class FigureTable {
   }
 }
 
-function put(parent, tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   const root = parentElement.querySelector(".figures");
   if (!TABLES.has(root)) TABLES.set(root, new FigureTable(root));

@@ -26,7 +26,7 @@ _mount = st.components.v2.component(
     "amn_run_table",
     html='<div class="runs" tabindex="-1"><table><thead></thead><tbody></tbody></table></div>',
     css=(HERE / "table.css").read_text(encoding="utf-8"),
-    js="\n".join([read_scripts("bench.js"), (HERE / "table.js").read_text(encoding="utf-8")]),
+    js="\n".join([read_scripts("elements.js", "bench.js"), (HERE / "table.js").read_text(encoding="utf-8")]),
 )
 
 

@@ -124,14 +124,6 @@ class RunTable {
   }
 }
 
-function put(parent, tag, className, text) {
-  const element = document.createElement(tag);
-  element.className = className;
-  if (text !== undefined) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
 function drawLine(path, width, colour, dash) {
   const svg = document.createElementNS(LINE, "svg");
   svg.setAttribute("class", "line");

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from amn_core.formats.runs import load_run
-from app.components.lesson import FIGURES, Pack, fit_value, read_scripts
+from app.components.lesson import FIGURES, Pack, fit_value, read_figures
 from app.lessons import how_wide, page, per_pixel_loss, sandbox, two_conditions
 from app.lessons.bent_counts import count_bent
 from app.lessons.manipulation import Manipulation
@@ -82,7 +82,7 @@ def test_classroom_offers_no_training(open_app, monkeypatch: pytest.MonkeyPatch)
 def scripts(browser):
     """The figures' scripts by themselves, to be asked for what they compute."""
     tab = browser.new_page()
-    code = read_scripts().replace("export default function", "function mountLesson")
+    code = read_figures().replace("export default function", "function mountLesson")
     tab.evaluate("code => { (0, eval)(code) }", code)
     yield tab
     tab.close()

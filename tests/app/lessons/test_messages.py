@@ -142,8 +142,7 @@ def test_bending_moves_the_plateau_and_never_the_peak(scenes_material) -> None:
 
 def test_knob_is_the_cause_of_imbalance() -> None:
     measured = data.load_knob()
-    if measured is None:
-        pytest.skip("nothing was measured over the knob: python -m amn_core knob --bundle checkpoints/scenes/knob.json")
+    assert measured is not None, "python -m amn_core knob --bundle checkpoints/scenes/knob.json"
     means = [mean for mean, _, _ in train_it_yourself.find_means(measured, "cam", "imbalance", 1)]
     assert means[-1] > means[0] + 0.05
     assert train_it_yourself.build_guess(measured).truth == pytest.approx(means[-1], abs=0.01)
